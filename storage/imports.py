@@ -1,0 +1,105 @@
+"""Past conversations from elsewhere: stored once by external id, never sent and never answered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+
+from storage.customers import create_customer
+from storage.errors import Invalid
+from storage.messages import blank_conversation
+from storage.records import Imported
+from storage.rows import to_conversation
+from storage.schema import conversations, messages
+from storage.stamps import new_id, now
+from storage.transaction import Transaction
+
+ImportedTurn = tuple[str, str, datetime | None]
+"""(role "customer" or "agent", text, time or None)."""
+
+
+async def import_conversation(
+    tx: Transaction,
+    *,
+    external_id: str,
+    turns: Sequence[ImportedTurn],
+    meta: Mapping[str, Any] | None = None,
+) -> Imported:
+    """Store a resolved conversation with a customer of its own; one that is there already stays as it is.
+
+    `meta` may hold customer_name, customer_email, locale and tags; other keys are not kept. Turns
+    without a time follow each other by a second. Raises Invalid for an unknown role or no turns.
+    """
+    known = await tx.first(select(conversations).where(conversations.c.external_id == external_id))
+    if known is not None:
+        return Imported(to_conversation(known), created=False)
+    if not turns or any(role not in ("customer", "agent") for role, _, _ in turns):
+        raise Invalid("an imported conversation needs turns of customers and agents")
+    meta = meta or {}
+    customer = await create_customer(
+        tx,
+        display_name=str(meta.get("customer_name") or "Imported customer"),
+        email=meta.get("customer_email"),
+        locale=meta.get("locale"),
+        token_hash=None,
+        channel="import",
+        external_id=external_id,
+    )
+    times = _times([at for _, _, at in turns])
+    row = blank_conversation(times[0]) | _as_it_ended(turns, times[-1])
+    row |= {"customer_id": customer.id, "channel": "import", "thread": "", "external_id": external_id}
+    row["tags"] = [str(tag) for tag in meta.get("tags") or []]
+    await tx.insert(conversations, [row])
+    stored = zip(turns, times, strict=True)
+    await tx.insert(
+        messages,
+        [_message(row["id"], seq, turn, time) for seq, (turn, time) in enumerate(stored, start=1)],
+    )
+    found = await tx.one(select(conversations).where(conversations.c.id == row["id"]))
+    return Imported(to_conversation(found), created=True)
+
+
+def _as_it_ended(turns: Sequence[ImportedTurn], ended_at: datetime) -> dict[str, Any]:
+    customer_turns = [seq for seq, turn in enumerate(turns, start=1) if turn[0] == "customer"]
+    return {
+        "status": "resolved",
+        "owner": "person",
+        "last_seq": len(turns),
+        "last_customer_seq": max(customer_turns, default=0),
+        "last_shown_seq": len(turns),
+        "updated_at": ended_at,
+    }
+
+
+def _times(given: Sequence[datetime | None]) -> list[datetime]:
+    """A time for every turn: its own, or a second after the one before."""
+    before = next((time for time in given if time is not None), now() - timedelta(seconds=len(given)))
+    times: list[datetime] = []
+    for time in given:
+        before = time or before + timedelta(seconds=1)
+        times.append(before)
+    return times
+
+
+def _message(conversation_id: UUID, seq: int, turn: ImportedTurn, at: datetime) -> dict[str, Any]:
+    role, text, _ = turn
+    return {
+        "id": new_id(),
+        "conversation_id": conversation_id,
+        # imported messages carry no client_msg_id, so they need no customer to be unique within
+        "customer_id": None,
+        "seq": seq,
+        "kind": role,
+        "text": text,
+        "client_msg_id": None,
+        "channel_msg_id": None,
+        "author_id": None,
+        "author_name": None,
+        "delivery": "delivered" if role == "agent" else "none",
+        "automatic": False,
+        "at": at,
+    }

@@ -1,0 +1,121 @@
+"""The nouns of the shop's knowledge and of the admins' desk; storage.records passes them on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+AccountRole = Literal["agent", "admin", "viewer"]
+VersionState = Literal["candidate", "live", "retired", "refused"]
+RunState = Literal["queued", "running", "published", "refused", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class HelpArticle:
+    """A help page; `slug` is its unique name in an address, `intent` the one it answers, if any."""
+
+    id: UUID
+    slug: str
+    title: str
+    body: str
+    intent: str | None
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CannedReply:
+    """A prepared reply that agents insert by its unique `shortcut`."""
+
+    id: UUID
+    shortcut: str
+    title: str
+    text: str
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyPair:
+    """What a person answered, and the conversation before it; raw text.
+
+    `turns` holds (role, text), role "customer" or "agent", oldest first, ending with the customer's
+    words; it is empty where the reply answered nothing. `vector` is the stored
+    float32 embedding of kind "reply" under `message_id`, where there is one.
+    """
+
+    message_id: UUID
+    conversation_id: UUID
+    turns: tuple[tuple[str, str], ...]
+    reply: str
+    intent: str | None
+    vector: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Somebody who works here."""
+
+    id: UUID
+    email: str
+    name: str
+    role: AccountRole
+    disabled: bool
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SignInSession:
+    """A signed-in browser; its token is stored as a hash only."""
+
+    id: UUID
+    account_id: UUID
+    created_at: datetime
+    last_seen_at: datetime
+    expires_at: datetime
+    user_agent: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelVersion:
+    """A model version by its registry name, with the figures it was judged by."""
+
+    version: str
+    state: VersionState
+    parent: str | None
+    metrics: Mapping[str, Any]
+    reason: str | None
+    created_at: datetime
+    changed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRun:
+    """One round of training, asked for or scheduled; a queued row is the request itself."""
+
+    id: UUID
+    state: RunState
+    requested_by: UUID | None
+    options: Mapping[str, Any]
+    version: str | None
+    report: Mapping[str, Any]
+    error: str | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """Who did what to which thing; never a message's text."""
+
+    number: int
+    at: datetime
+    actor_id: UUID | None
+    actor: str
+    action: str
+    subject: str
+    details: Mapping[str, Any]

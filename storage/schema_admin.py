@@ -1,0 +1,109 @@
+"""The tables of the shop's knowledge and of the admins' desk. Knows no query."""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, Index, Table, Uuid
+
+from storage.columns import (
+    Json,
+    Words,
+    id_column,
+    index_where,
+    moment,
+    number_column,
+    one_of,
+    reference,
+    words,
+)
+from storage.schema import DOCUMENT_LIMIT, MESSAGE_LIMIT, metadata
+
+articles = Table(
+    "articles",
+    metadata,
+    id_column(),
+    Column("slug", Words(200), nullable=False, unique=True),
+    words("title", 300),
+    words("body", DOCUMENT_LIMIT),
+    words("intent", 100, null=True),
+    moment("created_at"),
+    moment("updated_at"),
+)
+
+canned_replies = Table(
+    "canned_replies",
+    metadata,
+    id_column(),
+    Column("shortcut", Words(64), nullable=False, unique=True),
+    words("title", 300),
+    words("text", MESSAGE_LIMIT),
+    moment("created_at"),
+    moment("updated_at"),
+)
+
+shop_facts = Table(
+    "shop_facts",
+    metadata,
+    Column("name", Words(100), primary_key=True),
+    words("value", 2_000),
+)
+
+products = Table(
+    "products",
+    metadata,
+    Column("name", Words(200), primary_key=True),
+)
+
+model_versions = Table(
+    "model_versions",
+    metadata,
+    Column("version", Words(200), primary_key=True),
+    words("state", 16),
+    words("parent", 200, null=True),
+    Column("metrics", Json(), nullable=False),
+    words("reason", 2_000, null=True),
+    moment("created_at"),
+    moment("changed_at"),
+    # exactly one version answers customers, whatever two admins press at once
+    index_where("uq_model_versions_live", "state = 'live'", "state", unique=True),
+    one_of("state", "candidate", "live", "retired", "refused"),
+)
+
+training_runs = Table(
+    "training_runs",
+    metadata,
+    id_column(),
+    words("state", 16),
+    reference("requested_by", "accounts", gone="SET NULL", null=True),
+    Column("options", Json(), nullable=False),
+    words("version", 200, null=True),
+    Column("report", Json(), nullable=False),
+    words("error", 2_000, null=True),
+    moment("created_at"),
+    moment("started_at", null=True),
+    moment("finished_at", null=True),
+    Index(None, "created_at"),
+    index_where("ix_training_runs_queued", "state = 'queued'", "created_at"),
+    one_of("state", "queued", "running", "published", "refused", "failed"),
+)
+
+# no foreign key to accounts: an entry outlives the account that it names
+audit = Table(
+    "audit",
+    metadata,
+    number_column(),
+    moment("at"),
+    Column("actor_id", Uuid(), nullable=True),
+    words("actor", 200),
+    words("action", 64),
+    words("subject", 200),
+    Column("details", Json(), nullable=False),
+    Index(None, "at"),
+)
+
+settings = Table(
+    "settings",
+    metadata,
+    Column("name", Words(100), primary_key=True),
+    Column("value", Json(), nullable=False),
+    moment("updated_at"),
+)

@@ -1,0 +1,162 @@
+"""The same database for every storage test, once on SQLite and once on PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+import pytest
+
+from storage import accounts, conversations, schema_admin
+from storage.database import Database
+from storage.migrations import upgrade
+from storage.records import Account, CandidateRecord, Customer, Received
+
+SERVER = os.environ.get("DESKHAND_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/")
+"""A PostgreSQL server on which the tests may make and drop databases."""
+
+Say = Callable[..., Awaitable[Received]]
+
+
+def run_apart(work: Coroutine[Any, Any, Any]) -> Any:
+    """Run a coroutine on a loop of its own, in a thread of its own, away from the test's loop."""
+    outcome: list[Any] = []
+
+    def run() -> None:
+        try:
+            outcome.append(asyncio.run(work))
+        except Exception as error:
+            outcome.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    if isinstance(outcome[0], Exception):
+        raise outcome[0]
+    return outcome[0]
+
+
+async def on_server(*statements: str) -> None:
+    await on_database(SERVER + "postgres", *statements)
+
+
+async def on_database(url: str, *statements: str) -> None:
+    connection = await asyncpg.connect(url, timeout=3)
+    try:
+        for statement in statements:
+            await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+@pytest.fixture(scope="session")
+def server() -> str:
+    try:
+        run_apart(on_server("SELECT 1"))
+    except (OSError, asyncpg.PostgresError, TimeoutError) as error:
+        pytest.skip(f"no PostgreSQL server answers at {SERVER} ({type(error).__name__})")
+    return SERVER
+
+
+@pytest.fixture
+def empty_postgres(server: str) -> Iterator[str]:
+    """The URL of an empty PostgreSQL database."""
+    name = f"deskhand_test_{uuid4().hex}"
+    run_apart(on_server(f"CREATE DATABASE {name}"))
+    yield server + name
+    run_apart(on_server(f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@pytest.fixture(scope="session")
+def shared_postgres(server: str) -> Iterator[str]:
+    """The URL of a migrated PostgreSQL database that tests use one after the other."""
+    name = f"deskhand_test_{uuid4().hex}"
+    run_apart(on_server(f"CREATE DATABASE {name}"))
+    run_apart(upgrade(server + name))
+    yield server + name
+    run_apart(on_server(f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a migrated, empty database of either kind."""
+    if request.param == "sqlite":
+        path = f"sqlite:///{tmp_path}/deskhand.db"
+        run_apart(upgrade(path))
+        return path
+    shared: str = request.getfixturevalue("shared_postgres")
+    tables = reversed(schema_admin.metadata.sorted_tables)
+    # making a database takes a second here, emptying one takes milliseconds
+    run_apart(on_database(shared, *(f"DELETE FROM {table.name}" for table in tables)))
+    return shared
+
+
+@pytest.fixture
+async def db(url: str) -> AsyncIterator[Database]:
+    database = await Database.open(url, migrate=False)
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+async def sqlite(tmp_path: Path) -> AsyncIterator[Database]:
+    """For what only SQLite does: one writer, one file."""
+    database = await Database.open(f"sqlite:///{tmp_path}/deskhand.db")
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+def new_customer() -> Callable[[Database], Awaitable[Customer]]:
+    async def make(db: Database, name: str = "Ada", token: bytes | None = None) -> Customer:
+        return await db.write(
+            lambda tx: conversations.create_customer(tx, display_name=name, token_hash=token, locale="en")
+        )
+
+    return make
+
+
+@pytest.fixture
+def say() -> Say:
+    """Receive a customer's message."""
+
+    async def receive(
+        db: Database, customer_id: UUID, text: str = "Where is my parcel?", **changes: Any
+    ) -> Received:
+        given = {"channel": "web", "client_msg_id": str(uuid4()), "text": text} | changes
+        return await db.write(lambda tx: conversations.receive(tx, customer_id=customer_id, **given))
+
+    return receive
+
+
+@pytest.fixture
+def drafts() -> list[CandidateRecord]:
+    return [
+        CandidateRecord(
+            position=0,
+            text="It ships today.",
+            template="It ships <|slot:date|>.",
+            score=0.9,
+            source="generated",
+            evidence=({"kind": "reply", "id": "r1", "title": "", "score": 0.8},),
+            unfilled=(),
+            features={"similarity": 0.8},
+        ),
+        CandidateRecord(1, "Please send [order id].", "Please send <|slot:order_id|>.", 0.4, "reply"),
+    ]
+
+
+@pytest.fixture
+async def account(db: Database) -> Account:
+    """An agent."""
+    return await db.write(
+        lambda tx: accounts.create_account(
+            tx, email="Grace@Example.com", name="Grace", role="agent", password_hash="$argon2id$1"
+        )
+    )

@@ -1,0 +1,336 @@
+"""The decode loop: batches of prompts in, sampled replies out, over the weights of a GPT-2 folder.
+
+A preallocated key/value cache, every prompt prefilled once and shared by its n candidates, rows of
+different length side by side, per-request slot masks, and stop rules. Knows token ids, and nothing
+of text, retrieval or ranking. `transformers`' own `generate` is its oracle in the tests: greedy
+decoding gives the same tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from transformers import GPT2LMHeadModel
+
+from nlp.errors import ModelError
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationRequest:
+    """One prompt and how to continue it.
+
+    The first of the `candidates` is greedy, the others are sampled at `temperature` from the
+    smallest set of tokens with probability `top_p`. Ids in `banned` are never produced.
+    """
+
+    prompt: tuple[int, ...]
+    candidates: int = 4
+    max_new_tokens: int = 64
+    temperature: float = 0.8
+    top_p: float = 0.9
+    banned: tuple[int, ...] = ()
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """One continuation without its end token; `logprob` is the mean over its tokens, in nats,
+    of the model's own distribution (before temperature, top-p and bans)."""
+
+    ids: tuple[int, ...]
+    logprob: float
+    finished: bool
+
+
+class Engine:
+    """A GPT-2 ready to decode. Not thread-safe: one thread calls it."""
+
+    def __init__(self, model: GPT2LMHeadModel, *, end: int) -> None:
+        config = model.config
+        if config.n_embd % config.n_head:
+            raise ModelError("n_embd must be a multiple of n_head")
+        self._heads = config.n_head
+        self._positions = config.n_positions
+        self._end = end
+        self._epsilon = config.layer_norm_epsilon
+        core = model.transformer
+        self._tokens, self._places = core.wte.weight.detach(), core.wpe.weight.detach()
+        self._output = model.lm_head.weight.detach()
+        self._final = (core.ln_f.weight.detach(), core.ln_f.bias.detach())
+        self._blocks = [_Block.of(block, self._heads, self._epsilon) for block in core.h]
+
+    @classmethod
+    def load(cls, folder: Path, *, end: int, device: str = "cpu") -> Engine:
+        """Read a model folder in Hugging Face layout (safetensors only).
+
+        Raises ModelError where the folder can't be read or holds pickled weights.
+        """
+        if any(folder.glob("*.bin")) or any(folder.glob("*.p[tk]*")):
+            raise ModelError(f"{folder.name} holds pickled weights; only safetensors are loaded")
+        try:
+            model = GPT2LMHeadModel.from_pretrained(
+                folder, local_files_only=True, use_safetensors=True, dtype=torch.float32
+            )
+        except (OSError, ValueError, RuntimeError) as error:
+            raise ModelError(f"{folder.name} is not a readable GPT-2 folder: {error}") from error
+        model.train(False)
+        model.requires_grad_(False)
+        model.to(torch.device(device))  # type: ignore[arg-type]
+        return cls(model, end=end)
+
+    def admits(self, request: GenerationRequest) -> bool:
+        """Does prompt plus reply fit into the model's positions?"""
+        return len(request.prompt) > 0 and len(request.prompt) + request.max_new_tokens <= self._positions
+
+    @torch.inference_mode()
+    def generate(self, requests: Sequence[GenerationRequest]) -> list[list[Generation]]:
+        """Continue every prompt; a request that does not fit raises ModelError before any work."""
+        for request in requests:
+            if not self.admits(request):
+                raise ModelError("prompt and reply do not fit into the model's positions")
+        if not requests:
+            return []
+        batch = _Batch(requests, self._tokens.device)
+        cache, logits = self._prefill(batch)
+        while True:
+            alive = batch.choose(logits, self._end)
+            if not alive:
+                return batch.results()
+            logits = self._step(batch, cache)
+
+    @torch.inference_mode()
+    def score(
+        self, prompts: Sequence[Sequence[int]], replies: Sequence[Sequence[Sequence[int]]]
+    ) -> list[list[float]]:
+        """Mean log-probability (nats a token) of given replies, some for each prompt.
+
+        Each prompt is read once. A reply that does not fit behind its prompt is cut.
+        """
+        owners = [i for i, group in enumerate(replies) for _ in group]
+        flat = [list(reply) for group in replies for reply in group]
+        if not flat:
+            return [[] for _ in replies]
+        device = self._tokens.device
+        ids, lengths = _padded(prompts, device)
+        owner = torch.tensor(owners, device=device)
+        targets, sizes = _padded(flat, device)
+        room = max(1, min(targets.shape[1], self._positions - int(lengths.max())))
+        targets, sizes = targets[:, :room], sizes.clamp(max=room)
+        cache, first = self._read(ids, lengths, owner, room)
+        chances = first.log_softmax(-1).gather(1, targets[:, :1])
+        if room > 1:
+            logits = self._extend(targets[:, :-1], cache, lengths[owner])
+            rest = logits.log_softmax(-1).gather(2, targets[:, 1:, None]).squeeze(2)
+            chances = torch.cat([chances, rest], dim=1)
+        real = torch.arange(room, device=device) < sizes[:, None]
+        means = (chances * real).sum(1) / sizes
+        out: list[list[float]] = [[] for _ in replies]
+        for at, mean in zip(owners, means.tolist(), strict=True):
+            out[at].append(mean)
+        return out
+
+    def _prefill(self, batch: _Batch) -> tuple[list[tuple[Tensor, Tensor]], Tensor]:
+        return self._read(batch.prompts, batch.lengths, batch.owner, batch.longest_reply)
+
+    def _read(
+        self, ids: Tensor, lengths: Tensor, owner: Tensor, more: int
+    ) -> tuple[list[tuple[Tensor, Tensor]], Tensor]:
+        """One pass over the prompts, then each row's cache repeated for its owners, with room for `more`."""
+        width = ids.shape[1]
+        hidden = self._tokens[ids] + self._places[:width]
+        # Right padding: a causal mask is enough, no real token ever looks at a pad.
+        cache = []
+        for block in self._blocks:
+            hidden, keys, values = block.prefill(hidden)
+            wide = [functional.pad(part[owner], (0, 0, 0, more)) for part in (keys, values)]
+            cache.append((wide[0], wide[1]))
+        last = hidden[torch.arange(len(lengths)), lengths - 1][owner]
+        return cache, self._logits(last)
+
+    def _extend(self, ids: Tensor, cache: list[tuple[Tensor, Tensor]], start: Tensor) -> Tensor:
+        """Logits (B, T, vocabulary) of T tokens at once behind cached rows that end at `start` (B,)."""
+        places = start[:, None] + torch.arange(ids.shape[1], device=ids.device)
+        hidden = self._tokens[ids] + self._places[places.clamp(max=self._positions - 1)]
+        seen = torch.arange(cache[0][0].shape[2], device=ids.device) <= places[:, :, None]
+        for block, (keys, values) in zip(self._blocks, cache, strict=True):
+            hidden = block.extend(hidden, keys, values, places, seen)
+        return self._logits(hidden)
+
+    def _step(self, batch: _Batch, cache: list[tuple[Tensor, Tensor]]) -> Tensor:
+        """One more token for every row, at that row's own position."""
+        hidden = self._tokens[batch.newest] + self._places[batch.position]
+        seen = torch.arange(cache[0][0].shape[2], device=hidden.device) <= batch.position[:, None]
+        for block, (keys, values) in zip(self._blocks, cache, strict=True):
+            hidden = block.step(hidden, keys, values, batch.position, seen)
+        batch.position += 1
+        return self._logits(hidden)
+
+    def _logits(self, hidden: Tensor) -> Tensor:
+        weight, bias = self._final
+        logits: Tensor = (
+            functional.layer_norm(hidden, weight.shape, weight, bias, self._epsilon) @ self._output.T
+        )
+        return logits
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """The weights of one transformer block, as plain tensors; Conv1D stores them (in, out)."""
+
+    heads: int
+    epsilon: float
+    norm1: tuple[Tensor, Tensor]
+    qkv: tuple[Tensor, Tensor]
+    out: tuple[Tensor, Tensor]
+    norm2: tuple[Tensor, Tensor]
+    up: tuple[Tensor, Tensor]
+    down: tuple[Tensor, Tensor]
+
+    @classmethod
+    def of(cls, block: torch.nn.Module, heads: int, epsilon: float) -> _Block:
+        def pair(name: str) -> tuple[Tensor, Tensor]:
+            module = block.get_submodule(name)
+            return module.get_parameter("weight").detach(), module.get_parameter("bias").detach()
+
+        names = ("ln_1", "attn.c_attn", "attn.c_proj", "ln_2", "mlp.c_fc", "mlp.c_proj")
+        return cls(heads, epsilon, *(pair(name) for name in names))
+
+    def prefill(self, hidden: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """hidden (B, T, D) -> new hidden, keys and values (B, H, T, D/H)."""
+        rows, width, _ = hidden.shape
+        parts = self._linear(self._norm(hidden, self.norm1), self.qkv).chunk(3, dim=-1)
+        query, keys, values = (p.view(rows, width, self.heads, -1).transpose(1, 2) for p in parts)
+        mixed = functional.scaled_dot_product_attention(query, keys, values, is_causal=True)
+        mixed = mixed.transpose(1, 2).reshape(rows, width, -1)
+        return self._feed(hidden + self._linear(mixed, self.out)), keys, values
+
+    def step(self, hidden: Tensor, keys: Tensor, values: Tensor, position: Tensor, seen: Tensor) -> Tensor:
+        """hidden (B, D) at `position` (B,); writes into keys and values (B, H, room, D/H)."""
+        rows, size = hidden.shape
+        parts = self._linear(self._norm(hidden, self.norm1), self.qkv).view(rows, 3, self.heads, -1)
+        every = torch.arange(rows, device=hidden.device)
+        keys[every, :, position] = parts[:, 1]
+        values[every, :, position] = parts[:, 2]
+        scores = (keys @ parts[:, 0].unsqueeze(-1)).squeeze(-1) * parts.shape[-1] ** -0.5
+        weights = scores.masked_fill(~seen[:, None, :], -torch.inf).softmax(-1)
+        mixed = (weights.unsqueeze(2) @ values).reshape(rows, size)
+        return self._feed(hidden + self._linear(mixed, self.out))
+
+    def extend(self, hidden: Tensor, keys: Tensor, values: Tensor, places: Tensor, seen: Tensor) -> Tensor:
+        """hidden (B, T, D) at `places` (B, T); `seen` (B, T, room) says what each may look at."""
+        rows, width, size = hidden.shape
+        parts = self._linear(self._norm(hidden, self.norm1), self.qkv).view(rows, width, 3, self.heads, -1)
+        every = torch.arange(rows, device=hidden.device)[:, None]
+        keys[every, :, places] = parts[:, :, 1]
+        values[every, :, places] = parts[:, :, 2]
+        query = parts[:, :, 0].transpose(1, 2)
+        mixed = functional.scaled_dot_product_attention(query, keys, values, attn_mask=seen[:, None])
+        return self._feed(hidden + self._linear(mixed.transpose(1, 2).reshape(rows, width, size), self.out))
+
+    def _feed(self, hidden: Tensor) -> Tensor:
+        inner = functional.gelu(self._linear(self._norm(hidden, self.norm2), self.up), approximate="tanh")
+        return hidden + self._linear(inner, self.down)
+
+    def _norm(self, hidden: Tensor, weights: tuple[Tensor, Tensor]) -> Tensor:
+        return functional.layer_norm(hidden, weights[0].shape, weights[0], weights[1], self.epsilon)
+
+    @staticmethod
+    def _linear(hidden: Tensor, weights: tuple[Tensor, Tensor]) -> Tensor:
+        return hidden @ weights[0] + weights[1]
+
+
+def _padded(rows: Sequence[Sequence[int]], device: torch.device) -> tuple[Tensor, Tensor]:
+    """Rows of ids right-padded to (n, longest), and their lengths (n,)."""
+    longest = max(len(row) for row in rows)
+    ids = torch.tensor([[*row, *([0] * (longest - len(row)))] for row in rows], device=device)
+    return ids, torch.tensor([len(row) for row in rows], device=device)
+
+
+class _Batch:
+    """The rows of one call: request r owns `candidates` rows; finished rows go on as dead weight."""
+
+    def __init__(self, requests: Sequence[GenerationRequest], device: torch.device) -> None:
+        self._requests = requests
+        self.prompts, self.lengths = _padded([r.prompt for r in requests], device)
+        owners = [i for i, r in enumerate(requests) for _ in range(r.candidates)]
+        self.owner = torch.tensor(owners, device=device)
+        self.position = self.lengths[self.owner].clone()
+        self.newest = torch.zeros_like(self.owner)
+        self.longest_reply = max(r.max_new_tokens for r in requests)
+        self._greedy = [i == 0 or owners[i - 1] != owners[i] for i in range(len(owners))]
+        self._ids: list[list[int]] = [[] for _ in owners]
+        self._logprobs = [0.0] * len(owners)
+        self._finished = [False] * len(owners)
+        self._limits = [requests[o].max_new_tokens for o in owners]
+        self._random = [torch.Generator().manual_seed(r.seed) for r in requests]
+        self._temperature = torch.tensor([[requests[o].temperature] for o in owners], device=device)
+        self._top_p = torch.tensor([[requests[o].top_p] for o in owners], device=device)
+
+    def choose(self, logits: Tensor, end: int) -> bool:
+        """Pick the next token of each row from logits (rows, vocabulary); False when all are done."""
+        allowed = self._without_banned(logits)
+        best = allowed.argmax(-1)
+        picked = torch.where(torch.tensor(self._greedy, device=best.device), best, self._sample(allowed))
+        chances = logits.log_softmax(-1).gather(1, picked[:, None]).squeeze(1).tolist()
+        for row, (number, chance) in enumerate(zip(picked.tolist(), chances, strict=True)):
+            self._take(row, number, chance, end)
+        self.newest = picked
+        return not all(self._done(row) for row in range(len(self._ids)))
+
+    def _take(self, row: int, number: int, chance: float, end: int) -> None:
+        if self._done(row):
+            return
+        self._logprobs[row] += chance
+        if number == end:
+            self._finished[row] = True
+        else:
+            self._ids[row].append(number)
+
+    def _done(self, row: int) -> bool:
+        return self._finished[row] or len(self._ids[row]) >= self._limits[row]
+
+    def _without_banned(self, logits: Tensor) -> Tensor:
+        allowed = logits.clone()
+        for row, owner in enumerate(self.owner.tolist()):
+            banned = [*self._requests[owner].banned, *self._repeats(row)]
+            if banned:
+                allowed[row, banned] = -torch.inf
+        return allowed
+
+    def _repeats(self, row: int, size: int = 4) -> list[int]:
+        """Tokens that would make this row repeat one of its own runs of `size` tokens."""
+        ids = self._ids[row]
+        if len(ids) < size:
+            return []
+        tail = ids[-(size - 1) :]
+        return [ids[i + size - 1] for i in range(len(ids) - size + 1) if ids[i : i + size - 1] == tail]
+
+    def _sample(self, allowed: Tensor) -> Tensor:
+        chances = (allowed / self._temperature).softmax(-1)
+        ordered, order = chances.sort(-1, descending=True)
+        before = ordered.cumsum(-1) - ordered
+        ordered = ordered.masked_fill(before >= self._top_p, 0.0)
+        # One generator a request, so that a reply does not depend on who shares the batch.
+        draws = torch.cat(
+            [
+                torch.rand(r.candidates, 1, generator=g)
+                for r, g in zip(self._requests, self._random, strict=True)
+            ]
+        ).to(chances.device)
+        within = ordered.cumsum(-1)
+        index = (within < draws * within[:, -1:]).sum(-1, keepdim=True).clamp(max=chances.shape[-1] - 1)
+        return order.gather(1, index).squeeze(1)
+
+    def results(self) -> list[list[Generation]]:
+        """What each request got, its greedy candidate first."""
+        out: list[list[Generation]] = [[] for _ in self._requests]
+        for row, owner in enumerate(self.owner.tolist()):
+            count = len(self._ids[row]) + self._finished[row]
+            mean = self._logprobs[row] / max(1, count)
+            out[owner].append(Generation(tuple(self._ids[row]), mean, self._finished[row]))
+        return out

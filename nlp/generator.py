@@ -1,0 +1,80 @@
+"""Turns and evidence to candidate replies: the GPT-2 behind its prompt.
+
+Puts prompts together, keeps the model from slots that can't be filled, and turns ids back into
+templates. Knows the engine and the prompt layout; knows no retrieval and no ranking.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from nlp import slots
+from nlp.engine import Engine, Generation, GenerationRequest
+from nlp.prompts import Prompt, PromptCodec
+
+MAX_NEW_TOKENS = 64
+CANDIDATES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """One drafted template and the model's mean log-probability a token, in nats."""
+
+    template: str
+    logprob: float
+
+
+class Generator:
+    """A loaded reply model. One thread calls it."""
+
+    def __init__(self, engine: Engine, codec: PromptCodec) -> None:
+        self._engine = engine
+        self._codec = codec
+
+    @classmethod
+    def load(cls, folder: Path, device: str = "cpu") -> Generator:
+        """Read a reply folder in Hugging Face layout; raises ModelError."""
+        codec = PromptCodec.load(folder)
+        return cls(Engine.load(folder, end=codec.end, device=device), codec)
+
+    def draft(self, prompts: Sequence[Prompt], known: Sequence[frozenset[str]]) -> list[list[Generated]]:
+        """Candidates for each prompt, the greedy one first, duplicates and unfinished ones left out.
+
+        `known[i]` names the slots that can be filled in conversation i; other value and fact slots
+        are never produced. The same prompt always gives the same candidates.
+        """
+        requests = [self._request(p, k) for p, k in zip(prompts, known, strict=True)]
+        return [self._distinct(found) for found in self._engine.generate(requests)]
+
+    def score(self, prompts: Sequence[Prompt], replies: Sequence[Sequence[str]]) -> list[list[float]]:
+        """Mean log-probability a token (nats) of given templates behind each prompt."""
+        ids = [self._codec.prompt(p) for p in prompts]
+        wanted = [[self._codec.reply(text, MAX_NEW_TOKENS) for text in group] for group in replies]
+        return self._engine.score(ids, wanted)
+
+    def _request(self, prompt: Prompt, known: frozenset[str]) -> GenerationRequest:
+        ids = tuple(self._codec.prompt(prompt))
+        banned = [
+            n
+            for slot, n in self._codec.slot_ids.items()
+            if slot not in known and slot not in slots.LOOKUP_SLOTS
+        ]
+        banned += self._codec.control.values()
+        return GenerationRequest(
+            ids,
+            candidates=CANDIDATES,
+            max_new_tokens=MAX_NEW_TOKENS,
+            banned=tuple(banned),
+            seed=zlib.crc32(repr(ids).encode()),
+        )
+
+    def _distinct(self, found: Sequence[Generation]) -> list[Generated]:
+        out: dict[str, Generated] = {}
+        for one in found:
+            template = self._codec.decode(one.ids)
+            if one.finished and template:
+                out.setdefault(template, Generated(template, one.logprob))
+        return list(out.values())

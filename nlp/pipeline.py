@@ -1,0 +1,202 @@
+"""One loaded set of everything that reads and drafts, with its version: the Brain that is served.
+
+For one message: delexicalise the turns, look up the nearest past replies and help passages, draft
+with both in the prompt, score all candidates together, keep the best few that differ, and fill
+their slots. Knows the parts of this package; knows no database and no customer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from nlp import slots
+from nlp.context import query_text
+from nlp.generator import Generated, Generator
+from nlp.memory import Knowledge, build_index, delexicaliser
+from nlp.prompts import Prompt
+from nlp.ranking import Candidate, Ranker, choose
+from nlp.reading import Reader
+from nlp.recognisers import Catalogue
+from nlp.registry import Version
+from nlp.retrieval import Index, Vectors
+from nlp.types import Analysis, Draft, Evidence, ReplyRequest, Role
+
+FLOOR = 0.12
+"""A candidate with a lower score is not shown at all."""
+REPLIES_SHOWN_TO_MODEL = 3
+REPLIES_AS_CANDIDATES = 5
+ARTICLE_COSINE = 0.55
+"""A help passage this near to the question is a candidate by itself."""
+MAX_TURNS = 6
+SURE_OF_INTENT = 0.5
+"""Below this probability the model is left to guess the intent: a wrong one misleads it."""
+
+_VOCATIVE = re.compile(r"(?:,\s*|\s+)<\|slot:customer_name\|>(?=\s*(?:[,.!;:?]|$))")
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """One request on its way through."""
+
+    request: ReplyRequest
+    turns: list[tuple[Role, str]]
+    known: frozenset[str]
+    query: Vectors
+    replies: list[Evidence]
+    articles: list[Evidence]
+
+    @property
+    def prompt(self) -> Prompt:
+        """What the reply model sees."""
+        intent = self.request.analysis.intent
+        return Prompt(
+            turns=self.turns,
+            near=[r.text for r in self.replies[:REPLIES_SHOWN_TO_MODEL]],
+            article=self.articles[0].text if self.articles else "",
+            intent=intent.name if intent.score >= SURE_OF_INTENT else "",
+            mood=self.request.analysis.sentiment.label,
+        )
+
+
+class Pipeline:
+    """The Brain. Blocks; one thread calls it."""
+
+    def __init__(
+        self,
+        version: str,
+        reader: Reader,
+        generator: Generator,
+        ranker: Ranker,
+        index: Index,
+        products: Sequence[str],
+    ) -> None:
+        self._version = version
+        self._reader, self._encoder = reader, reader.encoder
+        self._generator, self._ranker, self._index = generator, ranker, index
+        self._catalogue = Catalogue(products)
+
+    @classmethod
+    def load(
+        cls, version: Version, knowledge: Knowledge, *, cache: Path | None = None, device: str = "cpu"
+    ) -> Pipeline:
+        """Load a verified version and index a shop's knowledge; raises NlpError subclasses.
+
+        `cache` is a folder that keeps the index between starts.
+        """
+        reader = Reader.load(version.heads, knowledge.products, device=device)
+        return cls(
+            version.name,
+            reader,
+            Generator.load(version.reply, device),
+            Ranker.load(version.reply),
+            build_index(knowledge, reader, cache=cache),
+            knowledge.products,
+        )
+
+    @property
+    def version(self) -> str:
+        """Name of the model version."""
+        return self._version
+
+    def understand(self, texts: Sequence[str]) -> list[Analysis]:
+        """Read messages: one encoder pass for the batch."""
+        return self._reader.read(texts)
+
+    def suggest(self, requests: Sequence[ReplyRequest]) -> list[list[Draft]]:
+        """Draft for each request, best first; empty where nothing reaches the floor."""
+        cases = self._cases(requests)
+        drafted = self._generator.draft([c.prompt for c in cases], [c.known for c in cases])
+        pools = self._pools(cases, drafted)
+        return [self._best(case, pool) for case, pool in zip(cases, pools, strict=True)]
+
+    def candidates(self, requests: Sequence[ReplyRequest]) -> list[tuple[Vectors, list[Candidate]]]:
+        """Query vectors and unranked candidates: what the ranker is trained and evaluated on."""
+        cases = self._cases(requests)
+        drafted = self._generator.draft([c.prompt for c in cases], [c.known for c in cases])
+        return [(c.query, pool) for c, pool in zip(cases, self._pools(cases, drafted), strict=True)]
+
+    def _cases(self, requests: Sequence[ReplyRequest]) -> list[_Case]:
+        spoken = [self._turns(r) for r in requests]
+        queries = self._encoder.embed([query_text(turns) for turns in spoken])
+        return [
+            _Case(
+                request,
+                turns,
+                frozenset(k for k, v in {**request.values, **request.facts}.items() if v),
+                query,
+                self._index.nearest(query, "reply", REPLIES_AS_CANDIDATES),
+                self._index.nearest(query, "article", 1),
+            )
+            for request, turns, query in zip(requests, spoken, queries, strict=True)
+        ]
+
+    def _turns(self, request: ReplyRequest) -> list[tuple[Role, str]]:
+        """The last turns as templates; the newest is read with its full analysis."""
+        agent = delexicaliser(self._catalogue, request.facts, request.values)
+        customer = delexicaliser(self._catalogue, {}, request.values)
+        *earlier, newest = request.turns[-MAX_TURNS:]
+        out: list[tuple[Role, str]] = [
+            (t.role, (agent if t.role == "agent" else customer)(t.text)) for t in earlier
+        ]
+        return [*out, ("customer", slots.delexicalise(newest.text, request.analysis.entities))]
+
+    def _pools(self, cases: Sequence[_Case], drafted: Sequence[Sequence[Generated]]) -> list[list[Candidate]]:
+        """All candidates of each case; what was found rather than drafted is scored by the model, too."""
+        found = [[*case.replies, *(a for a in case.articles if a.score >= ARTICLE_COSINE)] for case in cases]
+        texts = [
+            [_unaddressed(e.text, case.known) for e in group]
+            for case, group in zip(cases, found, strict=True)
+        ]
+        chances = self._generator.score([c.prompt for c in cases], texts)
+        flat = [
+            slots.spoken(t)
+            for drafts, group in zip(drafted, texts, strict=True)
+            for t in [*(d.template for d in drafts), *group]
+        ]
+        vectors = iter(self._encoder.embed(flat) if flat else ())
+        pools = []
+        for case, drafts, evidence, group, scores in zip(cases, drafted, found, texts, chances, strict=True):
+            shown = tuple(r.id for r in case.replies[:REPLIES_SHOWN_TO_MODEL])
+            pool = [
+                Candidate(d.template, "generated", next(vectors), d.logprob, evidence=shown) for d in drafts
+            ]
+            for one, text, chance in zip(evidence, group, scores, strict=True):
+                same = self._index.intent_of(one.id) == case.request.analysis.intent.name
+                pool.append(Candidate(text, one.kind, next(vectors), chance, one.score, same, (one.id,)))
+            pools.append(_distinct(pool))
+        return pools
+
+    def _best(self, case: _Case, pool: Sequence[Candidate]) -> list[Draft]:
+        said = [text for role, text in case.turns if role == "agent"]
+        features = self._ranker.features(case.query, pool, case.known, said)
+        scores = self._ranker.scores(features)
+        drafts = []
+        for index in choose(pool, scores, case.request.count):
+            one, score = pool[index], float(scores[index])
+            if score < FLOOR:
+                continue
+            filled = slots.relexicalise(one.template, case.request.values, case.request.facts)
+            drafts.append(
+                Draft(
+                    filled.text,
+                    one.template,
+                    score,
+                    one.source,
+                    one.evidence,
+                    filled.unfilled,
+                    asdict(features[index]),
+                )
+            )
+        return drafts
+
+
+def _unaddressed(template: str, known: frozenset[str]) -> str:
+    """A template without its "..., NAME" where we do not know the name."""
+    return template if "customer_name" in known else _VOCATIVE.sub("", template)
+
+
+def _distinct(pool: Sequence[Candidate]) -> list[Candidate]:
+    return list({c.template: c for c in reversed(pool)}.values())[::-1]

@@ -1,0 +1,206 @@
+"""Candidates to an order and a score: how likely is it that an agent would send this one?
+
+Two small learned parts in one safetensors file: a matcher (context and reply projected into one
+space, trained so that true replies are near) and a logistic regression over a handful of plain
+features, calibrated on held-out conversations. Knows vectors and templates; knows no model, no
+index and no conversation.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from nlp import slots
+from nlp.errors import ModelError
+from nlp.types import DraftSource
+
+Vectors = NDArray[np.float32]
+FILE = "ranker.safetensors"
+
+ASKS = {
+    "order_id": re.compile(
+        r"\border (number|id|reference)|\b(number|reference) of (the|your|that) order", re.I
+    ),
+    "email": re.compile(r"\be-?mail( address)?\b", re.I),
+    "tracking_number": re.compile(r"\btracking (number|code)", re.I),
+    "customer_name": re.compile(r"\b(your|full) name\b", re.I),
+    "product": re.compile(r"\bwhich (item|product|one|piece|model)\b", re.I),
+    "phone": re.compile(r"\bphone number\b", re.I),
+    "invoice_number": re.compile(r"\binvoice number\b", re.I),
+}
+"""How agents ask for a value: a request with such words asks for that slot."""
+_REQUEST = re.compile(r"\b(please|send|share|let me have|tell me|give me|need|have)\b", re.I)
+
+
+def asked_slots(template: str) -> frozenset[str]:
+    """Value slots that an agent's text asks the customer for."""
+    sentences = re.split(r"(?<=[.?!])\s+", template)
+    wanted = " ".join(s for s in sentences if s.endswith("?") or _REQUEST.search(s))
+    used = set(slots.slots_in(template))
+    return frozenset(slot for slot, words in ASKS.items() if slot not in used and words.search(wanted))
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One possible reply with what is known of it before it is judged."""
+
+    template: str
+    source: DraftSource
+    vector: Vectors
+    """Unit vector (384,) of the template as the encoder reads it."""
+    logprob: float
+    """Mean log-probability a token under the reply model, given the whole prompt."""
+    retrieval: float = 0.0
+    """Cosine of the query and what the candidate was found by; 0 for a generated one."""
+    same_intent: bool = False
+    evidence: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """What the score looks at; every one is a plain number that a person can check."""
+
+    match: float
+    agreement: float
+    logprob: float
+    retrieval: float
+    same_intent: float
+    generated: float
+    article: float
+    words: float
+    unfilled: float
+    asks_known: float
+    repeats_agent: float
+
+    @classmethod
+    def names(cls) -> tuple[str, ...]:
+        """Feature names in the order of `row`."""
+        return tuple(f.name for f in fields(cls))
+
+    def row(self) -> list[float]:
+        """The values in the order of `names`."""
+        return [float(getattr(self, name)) for name in self.names()]
+
+
+class Ranker:
+    """The loaded matcher and scorer. Immutable."""
+
+    def __init__(
+        self,
+        context: Vectors,
+        reply: Vectors,
+        weights: NDArray[np.float64],
+        bias: float,
+        scale: NDArray[np.float64],
+    ) -> None:
+        self._context, self._reply = context, reply
+        self._weights, self._bias = weights, bias
+        self._mean, self._spread = scale
+
+    @classmethod
+    def load(cls, folder: Path) -> Ranker:
+        """Read `ranker.safetensors`; raises ModelError where it is missing or made for other features."""
+        try:
+            tensors = load_file(folder / FILE)
+            found = cls(
+                tensors["context"],
+                tensors["reply"],
+                tensors["weights"].astype(np.float64),
+                float(tensors["bias"][0]),
+                tensors["scale"].astype(np.float64),
+            )
+        except (OSError, SafetensorError, KeyError) as error:
+            raise ModelError(f"{folder.name}/{FILE} can't be read; publish the version again") from error
+        if found._weights.shape != (len(Features.names()),):
+            raise ModelError(
+                f"{folder.name}/{FILE} was made for other features than this version of Deskhand uses"
+            )
+        return found
+
+    def save(self, folder: Path) -> None:
+        """Write `ranker.safetensors`."""
+        tensors: dict[str, NDArray[np.generic]] = {
+            "context": self._context,
+            "reply": self._reply,
+            "weights": self._weights,
+            "bias": np.array([self._bias]),
+            "scale": np.stack([self._mean, self._spread]),
+        }
+        save_file(tensors, folder / FILE)
+
+    def matches(self, query: Vectors, replies: Vectors) -> NDArray[np.float32]:
+        """Cosine of a query (384,) with replies (n, 384) in the matcher's space."""
+        left = project(query[None], self._context)
+        found: NDArray[np.float32] = (project(replies, self._reply) @ left.T)[:, 0]
+        return found
+
+    def features(
+        self, query: Vectors, candidates: Sequence[Candidate], known: frozenset[str], said: Sequence[str]
+    ) -> list[Features]:
+        """Features of the candidates of one conversation.
+
+        `known` names the slots that can be filled, `said` holds the agent's earlier templates.
+        """
+        if not candidates:
+            return []
+        vectors = np.stack([c.vector for c in candidates])
+        match = self.matches(query, vectors)
+        agreement = (vectors @ vectors.T).sum(1) - 1.0
+        others = max(1, len(candidates) - 1)
+        earlier = {_bare(text) for text in said}
+        return [
+            Features(
+                match=float(match[i]),
+                agreement=float(agreement[i] / others),
+                logprob=max(-6.0, c.logprob),
+                retrieval=c.retrieval,
+                same_intent=float(c.same_intent),
+                generated=float(c.source == "generated"),
+                article=float(c.source == "article"),
+                words=min(60, len(c.template.split())) / 60,
+                unfilled=float(len(set(slots.slots_in(c.template)) - known)),
+                asks_known=float(bool(asked_slots(c.template) & known)),
+                repeats_agent=float(_bare(c.template) in earlier),
+            )
+            for i, c in enumerate(candidates)
+        ]
+
+    def scores(self, found: Sequence[Features]) -> NDArray[np.float64]:
+        """Probability, 0..1, that a candidate says what the agent would have said."""
+        rows = np.array([f.row() for f in found]).reshape(len(found), len(Features.names()))
+        logits = ((rows - self._mean) / self._spread) @ self._weights + self._bias
+        chances: NDArray[np.float64] = 1.0 / (1.0 + np.exp(-logits))
+        return chances
+
+
+def project(vectors: Vectors, matrix: Vectors) -> Vectors:
+    """Rows of `vectors` (n, 384) through `matrix` (384, d), to unit length."""
+    wide = vectors @ matrix
+    unit: Vectors = wide / np.maximum(np.linalg.norm(wide, axis=1, keepdims=True), 1e-9)
+    return unit
+
+
+def choose(
+    candidates: Sequence[Candidate], scores: NDArray[np.float64], count: int, alike: float = 0.9
+) -> list[int]:
+    """Indices of the best `count`, best first, leaving out what says nearly the same as a better one."""
+    chosen: list[int] = []
+    for index in np.argsort(-scores, kind="stable"):
+        vector = candidates[index].vector
+        if all(float(vector @ candidates[other].vector) < alike for other in chosen):
+            chosen.append(int(index))
+        if len(chosen) == count:
+            break
+    return chosen
+
+
+def _bare(text: str) -> str:
+    return " ".join(text.lower().split())

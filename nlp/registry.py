@@ -1,0 +1,160 @@
+"""Model versions on disk: publish (manifest last), verify, which one is current, roll back.
+
+A version is a folder with `reply/` (a GPT-2 in Hugging Face layout and its ranker), `heads/` and
+`manifest.json`, which holds the SHA-256 of every file and is written last: a folder without a
+valid manifest is no version. Knows files; knows no database and what no model means.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from nlp.errors import RegistryError
+
+MANIFEST = "manifest.json"
+STARTER = "starter"
+STARTER_FOLDER = Path(__file__).parent / "starter"
+_ALLOWED = frozenset([".safetensors", ".json", ".txt", ".md", ".npy"])
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One verified version; `facts` is what its maker wrote down (metrics, data, parent)."""
+
+    name: str
+    folder: Path
+    facts: Mapping[str, object]
+
+    @property
+    def reply(self) -> Path:
+        """The folder of the reply model and its ranker."""
+        return self.folder / "reply"
+
+    @property
+    def heads(self) -> Path:
+        """The folder of the reading heads."""
+        return self.folder / "heads"
+
+
+def write_manifest(folder: Path, facts: Mapping[str, object]) -> None:
+    """Hash every file below `folder` and write the manifest, whole or not at all.
+
+    Raises RegistryError for a file of a kind that is never loaded (pickles above all).
+    """
+    files = {str(path.relative_to(folder)): _sha256(path) for path in _files(folder)}
+    refused = [name for name in files if Path(name).suffix not in _ALLOWED]
+    if refused:
+        raise RegistryError(f"{folder.name}: files of these kinds can't be published: {', '.join(refused)}")
+    note = folder / f"{MANIFEST}.new"
+    note.write_text(json.dumps({"files": files, "facts": dict(facts)}, indent=1, sort_keys=True) + "\n")
+    note.replace(folder / MANIFEST)
+
+
+def verify(folder: Path, name: str | None = None) -> Version:
+    """Check every file of a version against its manifest.
+
+    Raises RegistryError saying which file is missing, changed or unexpected.
+    """
+    name = name or folder.name
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text())
+        files: dict[str, str] = manifest["files"]
+        facts: dict[str, object] = manifest["facts"]
+    except FileNotFoundError as error:
+        raise RegistryError(
+            f"{name}: no {MANIFEST}; the version was never finished or has been moved"
+        ) from error
+    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        raise RegistryError(f"{name}: {MANIFEST} can't be read; publish the version again") from error
+    present = {str(path.relative_to(folder)) for path in _files(folder)}
+    if missing := sorted(files.keys() - present):
+        raise RegistryError(f"{name}: missing {', '.join(missing)}; publish the version again")
+    if extra := sorted(present - files.keys()):
+        raise RegistryError(f"{name}: unexpected {', '.join(extra)}; remove what does not belong there")
+    for file, wanted in files.items():
+        if _sha256(folder / file) != wanted:
+            raise RegistryError(f"{name}: {file} was changed or damaged; publish the version again")
+    return Version(name, folder, facts)
+
+
+class Registry:
+    """The versions below one folder, and the starter that ships with the package."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def names(self) -> list[str]:
+        """The starter and every folder that has a manifest, oldest name first."""
+        found = sorted(p.parent.name for p in self._root.glob(f"*/{MANIFEST}"))
+        return [STARTER, *found]
+
+    def get(self, name: str) -> Version:
+        """A verified version; raises RegistryError where there is none of that name."""
+        if name == STARTER:
+            return verify(STARTER_FOLDER, STARTER)
+        if "/" in name or name.startswith(".") or not (self._root / name).is_dir():
+            raise RegistryError(f"no model version is called {name!r}; `deskhand models list` names them")
+        return verify(self._root / name)
+
+    def current(self) -> Version:
+        """The version that should be served; the starter until another was promoted."""
+        return self.get(self._pointer()[-1])
+
+    def promote(self, name: str) -> Version:
+        """Verify a version and make it current; the pointer changes in one rename."""
+        version = self.get(name)
+        self._point([*self._pointer(), name])
+        return version
+
+    def rollback(self) -> Version:
+        """Make the version before the current one current again."""
+        history = self._pointer()
+        if len(history) < 2:
+            raise RegistryError("there is no earlier version to roll back to")
+        version = self.get(history[-2])
+        self._point(history[:-1])
+        return version
+
+    def publish(self, name: str, made: Path, facts: Mapping[str, object]) -> Version:
+        """Copy a finished folder in as a version: files first, manifest last, then one rename."""
+        target = self._root / name
+        if name == STARTER or target.exists():
+            raise RegistryError(f"a version called {name!r} exists already")
+        self._root.mkdir(parents=True, exist_ok=True)
+        staging = self._root / f".{name}.new"
+        shutil.rmtree(staging, ignore_errors=True)
+        shutil.copytree(made, staging)
+        write_manifest(staging, facts)
+        staging.replace(target)
+        return verify(target)
+
+    def _pointer(self) -> list[str]:
+        try:
+            history: list[str] = json.loads((self._root / "current.json").read_text())["history"]
+        except FileNotFoundError:
+            return [STARTER]
+        except (json.JSONDecodeError, KeyError) as error:
+            raise RegistryError("models/current.json can't be read; promote a version again") from error
+        return history or [STARTER]
+
+    def _point(self, history: list[str]) -> None:
+        self._root.mkdir(parents=True, exist_ok=True)
+        note = self._root / "current.json.new"
+        note.write_text(json.dumps({"history": history[-20:]}))
+        note.replace(self._root / "current.json")
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.relative_to(folder) != Path(MANIFEST) and path.name != f"{MANIFEST}.new":
+            yield path
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

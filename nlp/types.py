@@ -1,0 +1,167 @@
+"""The nouns of the language layer: what goes in, what a reading says, what a draft is.
+
+Pure values and Protocols. Knows no model, no database, no customer and no web.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Role = Literal["customer", "agent"]
+Mood = Literal["negative", "neutral", "positive"]
+Vector = NDArray[np.float32]
+"""A unit vector of shape (384,), float32."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One utterance of a conversation; `text` is raw, as the person wrote it."""
+
+    role: Role
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sentiment:
+    """Probabilities of the three classes; they sum to 1."""
+
+    negative: float
+    neutral: float
+    positive: float
+
+    @property
+    def label(self) -> Mood:
+        """The most probable class."""
+        scores: dict[Mood, float] = {
+            "negative": self.negative,
+            "neutral": self.neutral,
+            "positive": self.positive,
+        }
+        return max(scores, key=lambda mood: scores[mood])
+
+    @property
+    def score(self) -> float:
+        """Probability of the most probable class, 0..1."""
+        return max(self.negative, self.neutral, self.positive)
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """A span `text == message[start:end]` (character offsets), with its normalised value."""
+
+    type: str
+    text: str
+    start: int
+    end: int
+    value: str
+    score: float
+    source: Literal["recogniser", "tagger", "catalogue"]
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What the customer wants; `score` is a probability."""
+
+    name: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """One reading of one message: made once, stored, shown, and used for the reply."""
+
+    language: str
+    """ISO 639-1 code, or "und" where the text is too short or unclear to tell."""
+    language_score: float
+    sentiment: Sentiment
+    entities: tuple[Entity, ...]
+    intent: Intent
+    embedding: Vector
+
+
+EvidenceKind = Literal["reply", "article"]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A past agent reply or a help article that a draft may lean on; `text` is delexicalised."""
+
+    kind: EvidenceKind
+    id: str
+    title: str
+    text: str
+    score: float
+    """Cosine of the query and the evidence, -1..1."""
+
+
+DraftSource = Literal["generated", "reply", "article"]
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """One candidate reply, filled in for this conversation.
+
+    `template` is the delexicalised form, with slots such as <|slot:order_id|>; `text` has the
+    values in place and every slot that could not be filled left as "[order id]" and named
+    in `unfilled`. `score` is the ranker's score in 0..1.
+    """
+
+    text: str
+    template: str
+    score: float
+    source: DraftSource
+    evidence: tuple[str, ...] = ()
+    unfilled: tuple[str, ...] = ()
+    features: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class KnowledgeItem:
+    """One thing to remember, raw as it was written.
+
+    For a past reply, `turns` is the conversation before it, oldest first, and `text` what the agent
+    answered; for an article, `text` is its body and there are no turns.
+    """
+
+    kind: EvidenceKind
+    id: str
+    title: str
+    text: str
+    turns: tuple[Turn, ...] = ()
+    intent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyRequest:
+    """Everything the reply engine may look at for one message."""
+
+    turns: Sequence[Turn]
+    """The conversation so far, oldest first, ending with the customer's message."""
+    analysis: Analysis
+    facts: Mapping[str, str]
+    """The shop's facts: fact name to value, such as {"return_days": "30 days"}."""
+    values: Mapping[str, str]
+    """This conversation's own values by slot name, latest mention wins, such as {"order_id": "TT-10482"}."""
+    count: int = 3
+
+
+class Brain(Protocol):
+    """One loaded, immutable set of models. Both methods block: call them off the event loop."""
+
+    @property
+    def version(self) -> str:
+        """Id of the model version, stored with everything it made."""
+        ...
+
+    def understand(self, texts: Sequence[str]) -> list[Analysis]:
+        """Read messages, one encoder pass for the batch."""
+        ...
+
+    def suggest(self, requests: Sequence[ReplyRequest]) -> list[list[Draft]]:
+        """Draft replies, best first, at most `count` each; an empty list where none is good enough."""
+        ...

@@ -1,0 +1,42 @@
+"""Which values of a conversation a reply may use: the latest mention by the customer wins.
+
+Training and serving must agree on this, so both take it from here. Knows entities and slots only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from nlp.slots import slot_of
+from nlp.types import Entity
+
+NEVER_REPEATED = frozenset({"card", "iban"})
+"""Values that a reply never repeats, whatever the template says."""
+
+_INTRODUCES = re.compile(
+    r"(?:\bname\s*(?:is|'s|:|-)?|\bI\s*am|\bI'?m|\bthis is|\bit'?s|\bhere is|\bcalled)\s*\Z", re.IGNORECASE
+)
+_BEFORE_SIGNATURE = re.compile(
+    r"(?:\A|\n|\b(?:thanks|thank you|cheers|regards|best|yours)\b)\W*\Z", re.IGNORECASE
+)
+
+
+def conversation_values(messages: Iterable[tuple[str, Sequence[Entity]]]) -> dict[str, str]:
+    """Values by slot from the customer's messages, (text, entities) each, oldest first."""
+    values: dict[str, str] = {}
+    for text, entities in messages:
+        for entity in sorted(entities, key=lambda e: e.start):
+            slot = slot_of(entity.type)
+            if slot is None or entity.type in NEVER_REPEATED:
+                continue
+            if slot != "customer_name" or is_own_name(text, entity.start, entity.end):
+                values[slot] = entity.value
+    return values
+
+
+def is_own_name(text: str, start: int, end: int) -> bool:
+    """Whether a name is the writer's: introduced, or signed with. "Maria promised" makes nobody Maria."""
+    before, after = text[:start], text[end:]
+    signed = not re.search(r"\w", after) and _BEFORE_SIGNATURE.search(before) is not None
+    return signed or _INTRODUCES.search(before) is not None

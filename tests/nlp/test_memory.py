@@ -1,0 +1,113 @@
+"""From knowledge to index: values leave the text, the cache keeps what is still there and no more."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nlp.memory import Knowledge, build_index, mentions
+from nlp.types import Entity, KnowledgeItem, Turn
+
+
+class FakeEncoder:
+    """Vectors by the hash of a text; counts what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        self.asked += len(texts)
+        rows = [np.random.default_rng(abs(hash(t)) % 2**32).normal(size=384) for t in texts]
+        return np.array([r / np.linalg.norm(r) for r in rows], dtype=np.float32).reshape(len(texts), 384)
+
+
+class FakeReader:
+    """Finds the names it was told about."""
+
+    def __init__(self, *names: str) -> None:
+        self.encoder = FakeEncoder()
+        self._names = names
+
+    def entities(self, texts: Sequence[str]) -> list[tuple[Entity, ...]]:
+        return [
+            tuple(
+                Entity("person", n, t.index(n), t.index(n) + len(n), n, 0.9, "tagger")
+                for n in self._names
+                if n in t
+            )
+            for t in texts
+        ]
+
+
+REPLY = KnowledgeItem(
+    "reply",
+    "r1",
+    "late",
+    "Sorry, Anna! TT-104823 comes within 30 days. I'm Moira.",
+    (Turn("customer", "It's Anna Kowalski, where is TT-104823?"),),
+    "delivery_late",
+)
+ARTICLE = KnowledgeItem("article", "a1", "Returns", "Send it back within 30 days. It is free. " * 6)
+SHOP = Knowledge({"return_days": "30 days"}, ("Brae tent",), (REPLY, ARTICLE))
+
+
+def index(reader: FakeReader, knowledge: Knowledge = SHOP, cache: Path | None = None):  # type: ignore[no-untyped-def]
+    return build_index(knowledge, reader, cache=cache)  # type: ignore[arg-type]
+
+
+def test_no_value_of_a_customer_is_left_in_what_is_remembered() -> None:
+    made = index(FakeReader("Anna Kowalski", "Anna", "Moira"))
+    (found,) = made.nearest(np.ones(384, dtype=np.float32), "reply", 5)
+    assert found.text == (
+        "Sorry, <|slot:customer_name|>! <|slot:order_id|> comes within <|slot:return_days|>. "
+        "I'm <|slot:agent_name|>."
+    )
+
+
+def test_an_article_is_found_by_its_passages() -> None:
+    made = index(FakeReader())
+    found = made.nearest(np.ones(384, dtype=np.float32), "article", 5)
+    assert found and all(f.title == "Returns" and "<|slot:return_days|>" in f.text for f in found)
+
+
+def test_the_cache_saves_the_work_and_forgets_what_is_gone(tmp_path: Path) -> None:
+    first = FakeReader("Anna")
+    index(first, cache=tmp_path)
+    assert first.encoder.asked > 0
+    again = FakeReader("Anna")
+    made = index(again, cache=tmp_path)
+    assert again.encoder.asked == 0
+    assert len(made) > 1
+    index(FakeReader(), Knowledge(SHOP.facts, SHOP.products, (ARTICLE,)), cache=tmp_path)
+    kept = json.loads((tmp_path / "entries.json").read_text())
+    assert {row["id"] for row in kept} == {"a1"}
+
+
+def test_other_facts_make_the_templates_anew(tmp_path: Path) -> None:
+    index(FakeReader("Anna"), cache=tmp_path)
+    reader = FakeReader("Anna")
+    made = index(reader, Knowledge({}, (), (REPLY,)), cache=tmp_path)
+    assert reader.encoder.asked > 0
+    assert "30 days" in made.nearest(np.ones(384, dtype=np.float32), "reply", 1)[0].text
+
+
+@pytest.mark.parametrize("harm", ["entries.json", "vectors.safetensors"])
+def test_a_broken_cache_is_made_again(tmp_path: Path, harm: str) -> None:
+    index(FakeReader("Anna"), cache=tmp_path)
+    (tmp_path / harm).write_bytes(b"broken")
+    reader = FakeReader("Anna")
+    assert len(index(reader, cache=tmp_path)) > 1
+    assert reader.encoder.asked > 0
+
+
+def test_an_empty_shop_has_an_empty_index(tmp_path: Path) -> None:
+    assert len(index(FakeReader(), Knowledge({}), cache=tmp_path)) == 0
+
+
+def test_a_name_is_also_known_by_its_first_part() -> None:
+    found = mentions("Thanks Anna, and Anna Kowalski", {"customer_name": "Anna Kowalski"})
+    assert {e.text for e in found} == {"Anna", "Anna Kowalski"}

@@ -1,0 +1,123 @@
+"""The async door to the brain: batches, failures that reach everybody, swaps that mix nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from nlp.serving import NotLoaded, Overloaded, Serving
+from nlp.types import Analysis, Draft, Intent, ReplyRequest, Sentiment
+
+
+class SlowBrain:
+    """A brain that waits to be let go and notes the size of its batches."""
+
+    def __init__(self, version: str) -> None:
+        self.version = version
+        self.go = threading.Event()
+        self.go.set()
+        self.batches: list[int] = []
+        self.fail = False
+
+    def understand(self, texts: Sequence[str]) -> list[Analysis]:
+        self.go.wait(5)
+        self.batches.append(len(texts))
+        if self.fail:
+            raise RuntimeError("broken")
+        mood = Sentiment(0.0, 1.0, 0.0)
+        vector = np.zeros(384, dtype=np.float32)
+        return [Analysis("en", 1.0, mood, (), Intent(text, 1.0), vector) for text in texts]
+
+    def suggest(self, requests: Sequence[ReplyRequest]) -> list[list[Draft]]:
+        self.go.wait(5)
+        return [[Draft(self.version, self.version, 1.0, "generated")] for _ in requests]
+
+
+async def read(serving: Serving, text: str) -> str:
+    async with serving.lease() as brain:
+        return (await brain.understand(text)).intent.name
+
+
+async def test_what_waits_together_is_one_batch_and_each_gets_its_own() -> None:
+    brain = SlowBrain("1")
+    brain.go.clear()
+    serving = await Serving.start(lambda: brain)
+    tasks = [asyncio.create_task(read(serving, str(i))) for i in range(20)]
+    await asyncio.sleep(0.05)
+    brain.go.set()
+    assert await asyncio.gather(*tasks) == [str(i) for i in range(20)]
+    assert sum(brain.batches) == 20 and len(brain.batches) <= 2
+    await serving.close()
+
+
+async def test_a_failure_reaches_every_waiter_and_the_next_batch_works() -> None:
+    brain = SlowBrain("1")
+    brain.fail = True
+    serving = await Serving.start(lambda: brain)
+    results = await asyncio.gather(*(read(serving, "x") for _ in range(3)), return_exceptions=True)
+    assert all(isinstance(r, RuntimeError) for r in results)
+    brain.fail = False
+    assert await read(serving, "y") == "y"
+    await serving.close()
+
+
+async def test_a_lease_keeps_its_version_through_a_swap() -> None:
+    old, new = SlowBrain("old"), SlowBrain("new")
+    serving = await Serving.start(lambda: old)
+    async with serving.lease() as leased:
+        await serving.swap(lambda: new)
+        request = ReplyRequest([], await leased.understand("x"), {}, {})
+        assert (await leased.suggest(request))[0].text == "old" == leased.version
+    async with serving.lease() as leased:
+        assert (await leased.suggest(request))[0].text == "new" == leased.version
+    await serving.close()
+
+
+async def test_a_failed_swap_leaves_the_old_brain() -> None:
+    serving = await Serving.start(lambda: SlowBrain("old"))
+
+    def broken() -> SlowBrain:
+        raise OSError("no such folder")
+
+    with pytest.raises(OSError, match="folder"):
+        await serving.swap(broken)
+    assert serving.version == "old"
+    assert await read(serving, "x") == "x"
+    await serving.close()
+
+
+async def test_without_a_brain_a_lease_is_refused() -> None:
+    serving = Serving()
+    with pytest.raises(NotLoaded):
+        await read(serving, "x")
+    await serving.close()
+
+
+async def test_too_much_is_refused_at_once() -> None:
+    brain = SlowBrain("1")
+    brain.go.clear()
+    serving = await Serving.start(lambda: brain, queue_limit=4, most_readings=1)
+    tasks = [asyncio.create_task(read(serving, "x")) for _ in range(12)]
+    await asyncio.sleep(0.05)
+    brain.go.set()
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    refused = [r for r in results if isinstance(r, Overloaded)]
+    assert refused
+    assert all(r == "x" for r in results if not isinstance(r, Overloaded))
+    await serving.close()
+
+
+async def test_closing_lets_nobody_wait_for_ever() -> None:
+    brain = SlowBrain("1")
+    brain.go.clear()
+    serving = await Serving.start(lambda: brain, most_readings=1)
+    tasks = [asyncio.create_task(read(serving, "x")) for _ in range(3)]
+    await asyncio.sleep(0.05)
+    brain.go.set()
+    await serving.close()
+    await asyncio.wait(tasks, timeout=5)
+    assert all(t.done() for t in tasks)

@@ -1,0 +1,244 @@
+"""Fine-tune (or train from scratch) the GPT-2 reply model on ready examples.
+
+One plain loop: AdamW, linear warm-up and cosine decay, gradient clipping, bf16 autocast, cross
+entropy on the labelled tokens only. The same seed gives the same weights bit for bit on one CPU
+type and thread count, and a run that was killed goes on from its last checkpoint to the same
+weights. Knows token ids and nothing of conversations.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import random
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from transformers import GPT2LMHeadModel
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """Token ids and, for each, the weight of its prediction in the loss (0 = context only)."""
+
+    ids: tuple[int, ...]
+    weights: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TuneConfig:
+    """Settings of one run; `tokens_per_batch` counts padding."""
+
+    steps: int
+    seed: int = 17
+    learning_rate: float = 1e-3
+    final_rate: float = 1e-4
+    warmup_steps: int = 200
+    weight_decay: float = 0.05
+    betas: tuple[float, float] = (0.9, 0.98)
+    clip: float = 1.0
+    tokens_per_batch: int = 6144
+    checkpoint_every: int = 200
+    threads: int = 1
+
+
+def tune(
+    model: GPT2LMHeadModel,
+    examples: Sequence[Example],
+    config: TuneConfig,
+    *,
+    checkpoint: Path,
+    validation: Sequence[Example] = (),
+) -> list[dict[str, float]]:
+    """Train `model` in place for `config.steps` steps; return the log rows (step, loss, validation loss).
+
+    `checkpoint` is a folder of this run alone: where it already holds a state, the run resumes from it.
+    """
+    torch.set_num_threads(config.threads)
+    torch.manual_seed(config.seed)
+    optimizer = torch.optim.AdamW(
+        _groups(model, config.weight_decay), lr=config.learning_rate, betas=config.betas
+    )
+    state = _resume(model, optimizer, checkpoint)
+    step, rows = state.step, state.rows
+    batches = _batches(examples, config, skip=step)
+    started, tokens, losses = time.monotonic(), 0, []
+    model.train()
+    while step < config.steps:
+        ids, weights = next(batches)
+        for group in optimizer.param_groups:
+            group["lr"] = rate(step, config)
+        loss = weighted_loss(model, ids, weights)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip)
+        optimizer.step()
+        step, tokens = step + 1, tokens + ids.numel()
+        losses.append(float(loss.detach()))
+        if step % config.checkpoint_every == 0 or step == config.steps:
+            rows.append(_row(step, losses, model, validation, tokens / (time.monotonic() - started)))
+            losses = []
+            log.info("step %d of %d: %s", step, config.steps, json.dumps(rows[-1]))
+            _save(model, optimizer, checkpoint, step, rows)
+    return rows
+
+
+def rate(step: int, config: TuneConfig) -> float:
+    """Learning rate at `step`: linear warm-up, then cosine from `learning_rate` to `final_rate`."""
+    if step < config.warmup_steps:
+        return config.learning_rate * (step + 1) / config.warmup_steps
+    done = (step - config.warmup_steps) / max(1, config.steps - config.warmup_steps)
+    return config.final_rate + 0.5 * (config.learning_rate - config.final_rate) * (
+        1 + math.cos(math.pi * done)
+    )
+
+
+def weighted_loss(model: GPT2LMHeadModel, ids: Tensor, weights: Tensor) -> Tensor:
+    """Mean weighted cross entropy of the next token, in nats; ids and weights (B, T), right-padded."""
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        hidden = model.transformer(input_ids=ids[:, :-1]).last_hidden_state
+        wanted = weights[:, 1:] > 0
+        logits = model.lm_head(hidden[wanted])
+    losses = torch.nn.functional.cross_entropy(logits.float(), ids[:, 1:][wanted], reduction="none")
+    chosen = weights[:, 1:][wanted]
+    return (losses * chosen).sum() / chosen.sum()
+
+
+@torch.no_grad()
+def validation_loss(
+    model: GPT2LMHeadModel, examples: Sequence[Example], tokens_per_batch: int = 6144
+) -> float:
+    """Mean loss in nats a labelled token (weights of 1 only count)."""
+    model.train(False)
+    total, count = 0.0, 0
+    ordered = sorted(examples, key=lambda e: len(e.ids))
+    for batch in _grouped(ordered, tokens_per_batch):
+        ids, weights = _padded(batch)
+        weights = (weights >= 1).float()
+        wanted = int(weights[:, 1:].sum())
+        total += float(weighted_loss(model, ids, weights)) * wanted
+        count += wanted
+    model.train()
+    return total / max(1, count)
+
+
+def _groups(model: GPT2LMHeadModel, decay: float) -> list[dict[str, object]]:
+    """Matrices decay; biases and layer norms do not."""
+    matrices = [p for p in model.parameters() if p.dim() >= 2]
+    vectors = [p for p in model.parameters() if p.dim() < 2]
+    return [{"params": matrices, "weight_decay": decay}, {"params": vectors, "weight_decay": 0.0}]
+
+
+def _batches(
+    examples: Sequence[Example], config: TuneConfig, *, skip: int
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Endless batches in an order that depends on the seed and the epoch alone."""
+    epoch, served = 0, 0
+    while True:
+        rng = random.Random(f"{config.seed}-{epoch}")
+        order = list(range(len(examples)))
+        rng.shuffle(order)
+        groups: list[list[Example]] = []
+        # Sort by length inside large windows: little padding, and still a random order.
+        for start in range(0, len(order), 2048):
+            window = sorted((examples[i] for i in order[start : start + 2048]), key=lambda e: len(e.ids))
+            groups += list(_grouped(window, config.tokens_per_batch))
+        rng.shuffle(groups)
+        for group in groups:
+            served += 1
+            if served > skip:
+                yield _padded(group)
+        epoch += 1
+
+
+def _grouped(examples: Sequence[Example], tokens: int) -> Iterator[list[Example]]:
+    group: list[Example] = []
+    longest = 0
+    for example in examples:
+        longest = max(longest, len(example.ids))
+        if group and longest * (len(group) + 1) > tokens:
+            yield group
+            group, longest = [], len(example.ids)
+        group.append(example)
+    if group:
+        yield group
+
+
+def _padded(group: Sequence[Example]) -> tuple[Tensor, Tensor]:
+    longest = max(len(e.ids) for e in group)
+    ids = torch.zeros((len(group), longest), dtype=torch.long)
+    weights = torch.zeros((len(group), longest))
+    for row, example in enumerate(group):
+        ids[row, : len(example.ids)] = torch.tensor(example.ids)
+        weights[row, : len(example.ids)] = torch.tensor(example.weights)
+    return ids, weights
+
+
+def _row(
+    step: int, losses: list[float], model: GPT2LMHeadModel, validation: Sequence[Example], speed: float
+) -> dict[str, float]:
+    row = {"step": step, "loss": round(sum(losses) / len(losses), 4), "tokens_per_second": round(speed)}
+    if validation:
+        row["validation_loss"] = round(validation_loss(model, validation), 4)
+    return row
+
+
+@dataclass(slots=True)
+class _State:
+    step: int
+    rows: list[dict[str, float]]
+
+
+def _save(
+    model: GPT2LMHeadModel,
+    optimizer: torch.optim.Optimizer,
+    folder: Path,
+    step: int,
+    rows: list[dict[str, float]],
+) -> None:
+    """Write the state beside the old one, then point to it: a kill in between leaves the old one whole."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {f"model.{name}": value.contiguous() for name, value in model.named_parameters()}
+    for number, moments in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{number}.{name}": value for name, value in moments.items()}
+    name = f"state-{step}.safetensors"
+    save_file(tensors, folder / name)
+    save_file({"rng": torch.get_rng_state()}, folder / f"rng-{step}.safetensors")
+    note = folder / "state.json.new"
+    note.write_text(json.dumps({"step": step, "file": name, "rows": rows}))
+    note.rename(folder / "state.json")
+    for old in folder.glob("*.safetensors"):
+        if not old.stem.endswith(f"-{step}"):
+            old.unlink()
+
+
+def _resume(model: GPT2LMHeadModel, optimizer: torch.optim.Optimizer, folder: Path) -> _State:
+    if not (folder / "state.json").exists():
+        return _State(0, [])
+    note = json.loads((folder / "state.json").read_text())
+    tensors = load_file(folder / note["file"])
+    with torch.no_grad():
+        for name, value in model.named_parameters():
+            value.copy_(tensors[f"model.{name}"])
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, tensor in tensors.items():
+        if key.startswith("optimizer."):
+            _, number, name = key.split(".")
+            state.setdefault(int(number), {})[name] = tensor
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
+    torch.set_rng_state(load_file(folder / f"rng-{note['step']}.safetensors")["rng"])
+    log.info("resuming at step %d", note["step"])
+    return _State(note["step"], note["rows"])
+
+
+def describe(config: TuneConfig) -> dict[str, object]:
+    """The settings as plain values, for the model card."""
+    return asdict(config)

@@ -1,0 +1,170 @@
+"""Judge suggestions on conversations with known answers: for each agent turn, given the turns before it.
+
+Conversations are filled with made-up values and go through the same doors as a customer's: read,
+retrieved for, drafted, ranked. Knows a Pipeline and dialogues; knows no training.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nlp import slots
+from nlp.pipeline import Pipeline
+from nlp.reading import Reader
+from nlp.types import Draft, KnowledgeItem, ReplyRequest, Turn
+from nlp.values import conversation_values
+from training.corpus import Dialogue
+from training.values import Filler
+
+Vectors = NDArray[np.float32]
+BATCH = 8
+_BREAK = "\x1e"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A customer's message in its conversation, and what the agent wrote."""
+
+    dialogue: Dialogue
+    request: ReplyRequest
+    truth: str
+    """The agent's reply as a template."""
+
+
+def filled(dialogue: Dialogue, filler: Filler) -> list[Turn]:
+    """The turns of a dialogue with made-up values, the same value for the same slot throughout."""
+    braces = _BREAK.join(re.sub(r"<\|slot:([a-z_]+)\|>", r"{\1}", text) for _, text in dialogue.turns)
+    texts = filler.fill(braces).text.split(_BREAK)
+    return [Turn(role, text) for (role, _), text in zip(dialogue.turns, texts, strict=True)]
+
+
+def past_replies(dialogues: Iterable[Dialogue], filler: Filler) -> list[KnowledgeItem]:
+    """Every agent turn as something to remember."""
+    items = []
+    for dialogue in dialogues:
+        turns = filled(dialogue, filler)
+        for at, turn in enumerate(turns):
+            if turn.role == "agent" and at:
+                title = dialogue.intent.replace("_", " ")
+                items.append(
+                    KnowledgeItem(
+                        "reply", f"{dialogue.id}/{at}", title, turn.text, tuple(turns[:at]), dialogue.intent
+                    )
+                )
+    return items
+
+
+def help_items(articles: Iterable[tuple[str, str]], facts: Mapping[str, str]) -> list[KnowledgeItem]:
+    """(title, body template) pairs as articles to remember, facts filled in."""
+    return [
+        KnowledgeItem("article", title, title, slots.relexicalise(body, {}, facts).text)
+        for title, body in articles
+    ]
+
+
+def questions(
+    dialogues: Iterable[Dialogue], reader: Reader, facts: Mapping[str, str], filler: Filler, count: int = 3
+) -> list[Question]:
+    """One question for each agent turn that follows a customer's."""
+    out = []
+    for dialogue in dialogues:
+        turns = filled(dialogue, filler)
+        readings = reader.read([t.text for t in turns])
+        for at, turn in enumerate(turns):
+            if turn.role != "agent" or not at or turns[at - 1].role != "customer":
+                continue
+            said = [
+                (t.text, r.entities)
+                for t, r in zip(turns[:at], readings[:at], strict=True)
+                if t.role == "customer"
+            ]
+            request = ReplyRequest(turns[:at], readings[at - 1], facts, conversation_values(said), count)
+            out.append(Question(dialogue, request, dialogue.turns[at][1]))
+    return out
+
+
+def suggest_all(brain: Pipeline, asked: Sequence[Question]) -> list[list[Draft]]:
+    """Suggestions for all questions, in batches."""
+    out: list[list[Draft]] = []
+    for start in range(0, len(asked), BATCH):
+        out += brain.suggest([q.request for q in asked[start : start + BATCH]])
+    return out
+
+
+def figures(
+    asked: Sequence[Question], shown: Sequence[Sequence[str]], embed: Callable[[Sequence[str]], Vectors]
+) -> dict[str, float]:
+    """Quality of suggested templates against the true replies.
+
+    `similarity_at_k`: mean cosine of plain sentence vectors of the true reply and the best of the
+    first k suggestions (0 where there is none). `good_at_k`: share with a cosine of 0.7 or more.
+    """
+    truths = embed([slots.spoken(q.truth) for q in asked])
+    best: dict[int, list[float]] = {1: [], 3: []}
+    repeated = total = 0
+    grams: set[tuple[str, ...]] = set()
+    for truth, templates in zip(truths, shown, strict=True):
+        cosines = (embed([slots.spoken(t) for t in templates]) @ truth).tolist() if templates else []
+        for k, values in best.items():
+            values.append(max(cosines[:k], default=0.0))
+        for template in templates:
+            words = tuple(template.lower().split())
+            runs = [words[i : i + 4] for i in range(len(words) - 3)]
+            repeated += len(runs) - len(set(runs))
+            total += len(runs)
+            grams |= {words[i : i + 2] for i in range(len(words) - 1)}
+    out: dict[str, float] = {
+        "n": len(asked),
+        "silent": round(sum(not s for s in shown) / max(1, len(shown)), 4),
+    }
+    for k, values in best.items():
+        out[f"similarity_at_{k}"] = round(float(np.mean(values)), 4)
+        out[f"good_at_{k}"] = round(float(np.mean([v >= 0.7 for v in values])), 4)
+    out["repeated_4gram_rate"] = round(repeated / max(1, total), 4)
+    return out
+
+
+def baselines(
+    brain: Pipeline, asked: Sequence[Question], embed: Callable[[Sequence[str]], Vectors]
+) -> dict[str, dict[str, float]]:
+    """The same figures for retrieval in its own order and for the generator in its own order."""
+    found: list[list[str]] = []
+    drafted: list[list[str]] = []
+    for start in range(0, len(asked), BATCH):
+        for _, pool in brain.candidates([q.request for q in asked[start : start + BATCH]]):
+            replies = sorted((c for c in pool if c.source == "reply"), key=lambda c: -c.retrieval)
+            found.append([c.template for c in replies[:3]])
+            drafted.append([c.template for c in pool if c.source == "generated"][:3])
+    return {
+        "retrieval_only": figures(asked, found, embed),
+        "generation_only": figures(asked, drafted, embed),
+    }
+
+
+def hit_at_1(
+    asked: Sequence[Question],
+    match: Callable[[Vectors, Vectors], Vectors],
+    queries: Vectors,
+    embed: Callable[[Sequence[str]], Vectors],
+    *,
+    among: int,
+    seed: int,
+) -> float:
+    """How often the true reply beats `among` - 1 random other true replies, by the matcher alone."""
+    rng = random.Random(seed)
+    truths = embed([slots.spoken(q.truth) for q in asked])
+    hits = 0
+    for row in range(len(asked)):
+        others = rng.sample(
+            [i for i in range(len(asked)) if asked[i].truth != asked[row].truth],
+            min(among - 1, len(asked) - 1),
+        )
+        scores = match(queries[row], truths[[row, *others]])
+        hits += int(scores[0] >= scores[1:].max())
+    return hits / max(1, len(asked))

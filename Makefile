@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PORT ?= 8080
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench clean
+.PHONY: help run test check bench docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -33,6 +33,9 @@ check: $(VENV)/installed-dev ## lint, format, types and import contracts, in und
 
 bench: $(VENV)/installed-dev ## quick run of every benchmark; results in benchmarks/results
 	for script in benchmarks/*.py; do $(BIN)/python $$script --quick || exit 1; done
+
+docs: $(VENV)/installed-dev ## render the README tree and the benchmark tables
+	$(BIN)/python docs/render.py
 
 clean: ## remove the virtual environment and build products (never your data)
 	rm -rf $(VENV) build dist *.egg-info

@@ -191,6 +191,12 @@ def _row(
     return row
 
 
+def is_finished(folder: Path, config: TuneConfig) -> bool:
+    """Has the run of this checkpoint folder reached its last step?"""
+    note = folder / "state.json"
+    return note.exists() and bool(json.loads(note.read_text())["step"] >= config.steps)
+
+
 @dataclass(slots=True)
 class _State:
     step: int

@@ -13,7 +13,6 @@ import argparse
 import hashlib
 import json
 import logging
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -29,7 +28,7 @@ from nlp.recognisers import recognise
 from nlp.retrieval import passages
 from training.corpus import Dialogue, read_articles, read_conversations, read_shop
 from training.dataset import NEIGHBOURS, Memory, examples, moments
-from training.finetune import Example, TuneConfig, tune
+from training.finetune import Example, TuneConfig, is_finished, tune
 from training.recombine import recombine
 from training.tokenizer import train_tokenizer
 
@@ -145,7 +144,6 @@ def new_model(codec: PromptCodec, seed: int) -> GPT2LMHeadModel:
 def train(arguments: argparse.Namespace) -> dict[str, object]:
     """Run the recipe; returns the figures of the run."""
     work: Path = arguments.work
-    started = time.time()
     files = read_shop(arguments.shop)
     written = [d for f in files for d in f.dialogues]
     embedder = CachedEmbedder(work / "vectors")
@@ -165,36 +163,29 @@ def train(arguments: argparse.Namespace) -> dict[str, object]:
         held_out, memory, codec, embedder, seed=arguments.seed, help_texts=articles, augment=False
     )
     model = new_model(codec, arguments.seed)
-    # Stage one also models what customers write: a little English for free.
-    first = build_examples(public, public, codec, embedder, seed=arguments.seed, context_weight=0.1)
-    log.info("stage one: %d examples", len(first))
-    rows_one = tune(
-        model,
-        first,
-        TuneConfig(steps=arguments.public_steps, seed=arguments.seed, final_rate=5e-4),
-        checkpoint=work / "public",
-        validation=validation,
+    stage_one = TuneConfig(steps=arguments.public_steps, seed=arguments.seed, final_rate=5e-4)
+    first: list[Example] = []
+    if not is_finished(work / "public", stage_one):
+        # Stage one also models what customers write: a little English for free.
+        first = build_examples(public, public, codec, embedder, seed=arguments.seed, context_weight=0.1)
+    rows_one = tune(model, first, stage_one, checkpoint=work / "public", validation=validation)
+    stage_two = TuneConfig(
+        steps=arguments.shop_steps, seed=arguments.seed + 1, learning_rate=8e-4, final_rate=4e-5
     )
     second = build_examples(shop, memory, codec, embedder, seed=arguments.seed, help_texts=articles)
     log.info("stage two: %d examples", len(second))
-    rows_two = tune(
-        model,
-        second,
-        TuneConfig(steps=arguments.shop_steps, seed=arguments.seed + 1, learning_rate=8e-4, final_rate=4e-5),
-        checkpoint=work / "shop",
-        validation=validation,
-    )
+    rows_two = tune(model, second, stage_two, checkpoint=work / "shop", validation=validation)
     save(model, codec, work / "tokenizer", arguments.out)
     figures: dict[str, object] = {
         "seed": arguments.seed,
+        "parameters": model.num_parameters(),
         "public_conversations": len(public),
         "shop_conversations": len(shop),
         "written_conversations": len(written),
         "held_out_conversations": len(held_out),
-        "examples": {"public": len(first), "shop": len(second), "held_out": len(validation)},
-        "stage_one": rows_one[-1] if rows_one else {},
-        "stage_two": rows_two[-1] if rows_two else {},
-        "minutes": round((time.time() - started) / 60, 1),
+        "examples": {"shop": len(second), "held_out": len(validation)},
+        "stage_one": rows_one[-1],
+        "stage_two": rows_two[-1],
     }
     (work / "figures.json").write_text(json.dumps(figures, indent=2))
     return figures
@@ -205,7 +196,9 @@ def save(model: GPT2LMHeadModel, codec: PromptCodec, tokenizer: Path, out: Path)
     out.mkdir(parents=True, exist_ok=True)
     model.generation_config.eos_token_id = codec.end
     model.generation_config.pad_token_id = codec.end
-    halved = {name: value.half() for name, value in model.state_dict().items()}
+    # The output matrix is the input one again: stored once.
+    state = model.state_dict()
+    halved = {name: value.half() for name, value in state.items() if name != "lm_head.weight"}
     model.save_pretrained(out, state_dict=halved)
     for name in ("tokenizer.json", "tokenizer_config.json", "vocab.json", "merges.txt"):
         (out / name).write_bytes((tokenizer / name).read_bytes())

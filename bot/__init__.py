@@ -1,0 +1,1 @@
+"""The front of house: doors, conversations, decisions. Imports nlp and storage; imported by nobody."""

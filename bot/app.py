@@ -1,0 +1,222 @@
+"""The composition root: the only place that chooses parts and knows how long each lives.
+
+Started in this order, stopped in reverse: database, live events, the spine, delivery, models and worker.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
+from uuid import uuid4
+
+from aiohttp import WSCloseCode, web
+
+from bot.api import (
+    admin,
+    agent,
+    agent_socket,
+    customer,
+    customer_socket,
+    health,
+    library,
+    middleware,
+    pages,
+    signin,
+    triage,
+)
+from bot.api.limits import Limits
+from bot.api.metrics import Metrics
+from bot.api.routing import Routes
+from bot.api.services import SERVICES, Services
+from bot.channels.web import WebChannel
+from bot.conversation import Conversation
+from bot.delivery import Delivery
+from bot.live import Live, RedisLive
+from bot.models import LoadBrain, shipped_loader
+from bot.passwords import Passwords
+from bot.policy import MODES, Policy
+from bot.settings import Settings
+from bot.worker import Worker
+from nlp.errors import NlpError
+from nlp.serving import Serving
+from storage import accounts, conversations
+from storage.database import Database
+from storage.errors import StorageError
+
+log = logging.getLogger(__name__)
+
+WEB_DIR = Path(__file__).parent / "web"
+BODY_LIMIT = 100 * 1024
+"""Bytes; a message of 8,000 characters in the longest spelling that JSON has for them fits."""
+HOUSEKEEPING_SECONDS = 30
+WORKER_GRACE, DELIVERY_GRACE = 6.0, 3.0
+"""Seconds that running work may take to end at a stop; what isn't done then is a row for the next start."""
+
+Lifetime = Callable[[web.Application], AsyncIterator[None]]
+
+DB = web.AppKey("db", Database)
+LIVE = web.AppKey("live", Live)
+SERVING = web.AppKey("serving", Serving)
+NODE = web.AppKey("node", str)
+
+
+def api_routes() -> Routes:
+    """The whole table."""
+    modules = (customer, customer_socket, signin, agent, triage, agent_socket, library, admin)
+    return Routes(row for module in modules for row in module.routes)
+
+
+def build_app(
+    settings: Settings,
+    *,
+    load_brain: LoadBrain | None = None,
+    demo: bool = False,
+    web_dir: Path = WEB_DIR,
+) -> web.Application:
+    """The application, not yet started. `load_brain` takes the place of the shipped models."""
+    app = web.Application(middlewares=[middleware.counted, middleware.problems], client_max_size=BODY_LIMIT)
+    app.on_response_prepare.append(middleware.safe_headers)
+    app[NODE] = f"{socket.gethostname()[:40]}-{os.getpid()}-{uuid4().hex[:8]}"
+    table = api_routes()
+    table.register(app)
+    health.register(app, table)
+    pages.register(app)
+    app.cleanup_ctx.extend(
+        [
+            _database(settings),
+            _live(settings),
+            _spine(settings, demo, web_dir),
+            _delivery,
+            _housekeeping,
+            _models_and_worker(settings, load_brain),
+        ]
+    )
+    app.on_shutdown.append(end_sockets)
+    return app
+
+
+async def end_sockets(app: web.Application) -> None:
+    """Send everybody away with 1001, so that they come back to another node or after the restart."""
+    app[SERVICES].state.draining = True
+    for one in tuple(app[SERVICES].sockets):
+        one.end(WSCloseCode.GOING_AWAY, "restart")
+
+
+def _database(settings: Settings) -> Lifetime:
+    async def lifetime(app: web.Application) -> AsyncIterator[None]:
+        make_data_dir(settings)
+        app[DB] = await Database.open(settings.database)
+        yield
+        await app[DB].close()
+
+    return lifetime
+
+
+def make_data_dir(settings: Settings) -> None:
+    """Make the data folder, for our eyes only."""
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def _live(settings: Settings) -> Lifetime:
+    async def lifetime(app: web.Application) -> AsyncIterator[None]:
+        app[LIVE] = RedisLive(settings.redis_url) if settings.redis_url else Live()
+        await app[LIVE].start()
+        yield
+        await app[LIVE].close()
+
+    return lifetime
+
+
+def _spine(settings: Settings, demo: bool, web_dir: Path) -> Lifetime:
+    async def lifetime(app: web.Application) -> AsyncIterator[None]:
+        app[SERVING] = Serving()
+        mode = next(mode for mode in MODES if mode == settings.policy_mode)
+        app[SERVICES] = Services(
+            settings=settings,
+            db=app[DB],
+            conversations=Conversation(app[DB], app[SERVING], Policy(mode=mode), app[LIVE]),
+            live=app[LIVE],
+            passwords=Passwords(),
+            limits=Limits(
+                sockets_per_address=settings.sockets_per_address, sockets_per_node=settings.sockets_per_node
+            ),
+            metrics=Metrics(),
+            demo=demo,
+            web_dir=web_dir,
+        )
+        yield
+        await app[SERVICES].conversations.close()
+
+    return lifetime
+
+
+async def _delivery(app: web.Application) -> AsyncIterator[None]:
+    db, live = app[DB], app[LIVE]
+    channels = {"web": WebChannel(db, live)}
+    delivery = Delivery(db, channels, live, node=app[NODE], due=app[SERVICES].conversations.delivery_due)
+    await delivery.start()
+    yield
+    await delivery.stop(grace=DELIVERY_GRACE)
+
+
+async def _housekeeping(app: web.Application) -> AsyncIterator[None]:
+    """What happens by the clock: snoozed conversations wake up, old sign-ins are forgotten."""
+
+    async def keep() -> None:
+        while True:
+            try:
+                for conversation_id in await app[DB].write(conversations.wake_snoozed):
+                    await app[SERVICES].conversations.changed(conversation_id)
+                await app[DB].write(lambda tx: accounts.prune_sign_in(tx, older_than_seconds=86_400))
+            except StorageError:
+                log.warning("housekeeping: the database was not available")
+            await asyncio.sleep(HOUSEKEEPING_SECONDS)
+
+    task = asyncio.create_task(keep(), name="housekeeping")
+    yield
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+def _models_and_worker(settings: Settings, load_brain: LoadBrain | None) -> Lifetime:
+    """Loads in the background, then works off what has been waiting; serves on without models if it must."""
+
+    async def lifetime(app: web.Application) -> AsyncIterator[None]:
+        desk, serving = app[SERVICES], app[SERVING]
+        worker = Worker(app[DB], desk.conversations, node=app[NODE], at_once=settings.workers)
+
+        async def begin() -> None:
+            await serving.swap(load_brain or await shipped_loader(app[DB], settings))
+            await worker.start()
+            desk.state.brain_ready = True
+            log.info("models loaded")
+
+        loading = asyncio.create_task(_reported(begin(), desk))
+        yield
+        loading.cancel()
+        with suppress(asyncio.CancelledError):
+            await loading
+        if desk.state.brain_ready:
+            await worker.stop(grace=WORKER_GRACE)
+        await serving.close()
+
+    return lifetime
+
+
+async def _reported(begin: Awaitable[None], desk: Services) -> None:
+    try:
+        await begin
+    except NlpError as error:
+        # Its message names files and versions, never a customer's text.
+        desk.state.brain_failed = True
+        log.error("the models could not be loaded: %s", error)
+    except Exception:
+        # Without models customers and agents can still write to each other.
+        desk.state.brain_failed = True
+        log.exception("the models could not be loaded: messages are taken, nothing is suggested")

@@ -1,0 +1,1 @@
+"""The doors to customers, one module each: two translators and nothing else."""

@@ -1,0 +1,71 @@
+"""Which model version is served, and what it may lean on: facts, products, articles, past replies.
+
+Knows how rows of storage become the retrieval memory; nothing of how the models work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from bot.settings import Settings
+from nlp.registry import Registry, Version
+from nlp.types import Brain, KnowledgeItem, Turn
+from storage import knowledge
+from storage.database import Database
+from storage.records import ReplyPair
+
+LoadBrain = Callable[[], Brain]
+
+_PAGE = 500
+
+
+def chosen_version(settings: Settings) -> Version:
+    """The verified version of the settings, or the current one; blocks; raises RegistryError."""
+    registry = Registry(settings.data_dir / "models")
+    return registry.get(settings.model) if settings.model else registry.current()
+
+
+async def shipped_loader(db: Database, settings: Settings) -> LoadBrain:
+    """The loader of the chosen version, with the shop's knowledge as it is now."""
+    items = [*await _articles(db), *await _replies(db)]
+    async with db.read() as tx:
+        facts, products = await knowledge.facts(tx), await knowledge.products(tx)
+
+    def load() -> Brain:
+        version = chosen_version(settings)
+        # Imported here: it takes seconds, and pages are served before it is there.
+        from nlp.memory import Knowledge
+        from nlp.pipeline import Pipeline
+
+        brought = Knowledge(facts, products, items)
+        cache = settings.data_dir / "index"
+        return Pipeline.load(version, brought, cache=cache, device=settings.device)
+
+    return load
+
+
+async def _articles(db: Database) -> list[KnowledgeItem]:
+    async with db.read() as tx:
+        found = await knowledge.list_articles(tx)
+    return [
+        KnowledgeItem("article", str(article.id), article.title, article.body, intent=article.intent or "")
+        for article in found
+    ]
+
+
+async def _replies(db: Database) -> list[KnowledgeItem]:
+    items: list[KnowledgeItem] = []
+    after = None
+    while True:
+        async with db.read() as tx:
+            page = await knowledge.replies_for_retrieval(tx, after=after, limit=_PAGE)
+        # A reply to nothing, such as a second one in a row, can't be found by what was asked.
+        items += [_reply(pair) for pair in page if pair.turns]
+        if len(page) < _PAGE:
+            return items
+        after = page[-1].message_id
+
+
+def _reply(pair: ReplyPair) -> KnowledgeItem:
+    turns = tuple(Turn("customer" if role == "customer" else "agent", text) for role, text in pair.turns)
+    return KnowledgeItem("reply", str(pair.message_id), pair.reply[:60], pair.reply, turns, pair.intent or "")

@@ -1,0 +1,90 @@
+"""Examples and expectations for every row of the table of routes."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+from uuid import uuid4
+
+from aiohttp import ClientResponse
+from pydantic import BaseModel
+
+from bot.api import shapes
+from bot.api.openapi import problem_statuses
+from bot.api.routing import Route
+from bot.app import api_routes
+
+ROUTES = [row for row in api_routes() if not row.socket]
+MARK = "ZEBRA-7f3a"
+"""A text that must never come back from a refused request."""
+
+EXAMPLES: dict[str, dict[str, Any]] = {
+    "new_visitor": {"locale": "en", "page_url": "https://shop.example.com/"},
+    "send_message": {"client_msg_id": "m-1", "text": "Hello"},
+    "ask_for_person": {},
+    "sign_in": {"email": "agent@example.com", "password": "correct-horse-battery"},
+    "change_password": {"current": "not the right one", "new": "another-long-password"},
+    "post_message": {"client_msg_id": "m-2", "text": "Hello", "kind": "note"},
+    "reject_suggestion": {"position": 0, "reason": "wrong"},
+    "set_status": {"status": "open", "snoozed_until": None},
+    "set_assignee": {"account_id": None},
+    "take_over": {},
+    "hand_back": {},
+    "set_priority": {"priority": "high"},
+    "set_tags": {"tags": ["vip"]},
+    "add_account": {"email": "new@example.com", "name": "New", "role": "agent"},
+    "disable_account": {},
+    "reset_password": {},
+    "set_policy": {"mode": "draft"},
+    "request_run": {},
+    "sign_out": {},
+    "add_canned": {"shortcut": "hello", "title": "Hello", "text": "Hello there"},
+    "change_canned": {"shortcut": "hello", "title": "Hello", "text": "Hello there"},
+    "remove_canned": {},
+    "add_article": {"slug": "returns", "title": "Returns", "body": "30 days.", "intent": "return_start"},
+    "change_article": {"slug": "returns", "title": "Returns", "body": "30 days.", "intent": None},
+    "remove_article": {},
+}
+
+
+def name_of(row: Route) -> str:
+    return row.handler.__name__
+
+
+def path_of(row: Route, id: object = None) -> str:
+    return re.sub(r"{\w+}", str(id or uuid4()), row.path)
+
+
+def statuses_of(row: Route) -> set[int]:
+    return {*row.responses, *problem_statuses(row)}
+
+
+async def checked(row: Route, response: ClientResponse) -> Any:
+    """The answer's JSON: of a documented status, of the documented shape, without anything more."""
+    where = f"{row.method} {row.path} -> {response.status}"
+    text = await response.text()
+    assert response.status in statuses_of(row), f"{where} is not documented: {text}"
+    model: type[BaseModel] | None = row.responses.get(response.status)
+    if model is None:
+        assert response.content_type == "application/problem+json", where
+        model = shapes.Problem
+    model.model_validate_json(text)
+    assert response.headers["Cache-Control"] == "no-store", where
+    assert response.headers["X-Content-Type-Options"] == "nosniff", where
+    return json.loads(text)
+
+
+def allowed(row: Route, caller: str) -> bool:
+    if row.access == "public":
+        return True
+    if row.access == "own page":
+        return not caller.startswith("customer")
+    if row.access == "customer":
+        return caller.startswith("customer")
+    return caller in row.access
+
+
+def unsafe(rows: Iterable[Route]) -> Iterator[Route]:
+    return (row for row in rows if row.method != "GET")

@@ -14,7 +14,7 @@ import numpy as np
 
 from bot.messages import PolicyMode
 from bot.policy import MODES, Asked, Context, Policy, unsigned
-from nlp.types import Analysis, Draft, Entity, Intent, ReplyRequest, Sentiment, Turn, Vector
+from nlp.types import Analysis, Draft, Entity, Evidence, Intent, ReplyRequest, Sentiment, Turn, Vector
 from nlp.values import conversation_values
 from storage import analyses, conversations, knowledge, settings_store
 from storage.database import Transaction
@@ -33,8 +33,6 @@ RECENT = 200
 """Messages of a conversation that are looked at, the latest."""
 TURNS = 20
 """Turns that the models get to see."""
-TITLE = 80
-"""Characters of a past reply that stand for it."""
 MODE_KEY = "policy.mode"
 FLOOR_KEY = "policy.automatic_floor"
 
@@ -164,36 +162,25 @@ def analysis_record(message_id: UUID, version: str, analysis: Analysis, latency_
     )
 
 
-async def candidate_records(tx: Transaction, drafts: Sequence[Draft]) -> tuple[CandidateRecord, ...]:
-    """Drafts, best first, as the ledger stores them, with the titles of what they lean on."""
+def candidate_records(drafts: Sequence[Draft]) -> tuple[CandidateRecord, ...]:
+    """Drafts, best first, as the ledger stores them."""
     return tuple(
-        [
-            CandidateRecord(
-                position=position,
-                text=draft.text,
-                template=draft.template,
-                score=draft.score,
-                source=draft.source,
-                evidence=tuple([await _cited(tx, draft, reference) for reference in draft.evidence]),
-                unfilled=draft.unfilled,
-                features=dict(draft.features),
-            )
-            for position, draft in enumerate(drafts)
-        ]
+        CandidateRecord(
+            position=position,
+            text=draft.text,
+            template=draft.template,
+            score=draft.score,
+            source=draft.source,
+            evidence=tuple(_cited(one) for one in draft.evidence),
+            unfilled=draft.unfilled,
+            features=dict(draft.features),
+        )
+        for position, draft in enumerate(drafts)
     )
 
 
-async def _cited(tx: Transaction, draft: Draft, reference: str) -> dict[str, str]:
-    """What a draft leans on: an article by its title, a past reply by how it begins."""
-    kind = "article" if draft.source == "article" else "reply"
-    try:
-        if kind == "article":
-            title = (await knowledge.article(tx, UUID(reference))).title
-        else:
-            title = (await conversations.message(tx, UUID(reference))).text[:TITLE]
-    except (NotFound, ValueError):
-        title = ""  # erased or rewritten since the models loaded it
-    return {"kind": kind, "id": reference, "title": title}
+def _cited(one: Evidence) -> dict[str, object]:
+    return {"kind": one.kind, "id": one.id, "title": one.title, "score": round(one.score, 4)}
 
 
 def _turn(message: Message) -> Turn:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
 from uuid import UUID
 
 from bot import casefile
@@ -24,7 +23,7 @@ from nlp.types import Analysis, Draft
 from storage import analyses, conversations, suggestions, work
 from storage.database import Database, Transaction
 from storage.errors import TakenOver
-from storage.records import Account, CandidateRecord, MessageKind, Received, Suggestion, WorkItem
+from storage.records import Account, MessageKind, Received, Suggestion, WorkItem
 from storage.records import Conversation as Stored
 
 
@@ -85,7 +84,7 @@ class Conversation:
                 await self._to_person(case.conversation, hand_off, case.policy, f"handoff:{item.message_id}")
             drafts = await self._draft(case, analysis, brain)
         decision = hand_off or case.policy.decide(analysis, drafts, case.context())
-        candidates = await self._cite(drafts)
+        candidates = casefile.candidate_records(drafts)
         entry = Entry(item, case, brain.version, decision, candidates, _milliseconds(started))
         self._deliver(await self._db.write(entry.record))
 
@@ -123,11 +122,6 @@ class Conversation:
         if case.overtaken or not case.policy.wants_drafts(analysis):
             return []
         return await brain.suggest(case.request(analysis))
-
-    async def _cite(self, drafts: Sequence[Draft]) -> Sequence[CandidateRecord]:
-        """The drafts as the ledger keeps them, with the titles of what they lean on."""
-        async with self._db.read() as tx:
-            return await casefile.candidate_records(tx, drafts)
 
     def _deliver(self, recorded: Recorded | None) -> None:
         """Show agents what was decided, and let the outbox send what the bot answered."""

@@ -68,4 +68,4 @@ async def _replies(db: Database) -> list[KnowledgeItem]:
 
 def _reply(pair: ReplyPair) -> KnowledgeItem:
     turns = tuple(Turn("customer" if role == "customer" else "agent", text) for role, text in pair.turns)
-    return KnowledgeItem("reply", str(pair.message_id), pair.reply[:60], pair.reply, turns, pair.intent or "")
+    return KnowledgeItem("reply", str(pair.message_id), "", pair.reply, turns, pair.intent or "")

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -27,6 +28,8 @@ from nlp.retrieval import Entry, Index, Vectors, passages
 from nlp.types import Entity, KnowledgeItem, Role, Turn
 
 CONTEXT_TURNS = 4
+TITLE = 60
+"""Characters of a past reply that stand for it where it has no title."""
 FORMAT = "2"
 """Part of every cache key: raise it when the way that items are read changes."""
 
@@ -94,7 +97,8 @@ def _entries(
     values = _values(turns, found)
     template = _agent_template(item.text, found[item.text], values, catalogue, knowledge.facts)
     context = [_turn_template(t, found[t.text], values, catalogue, knowledge.facts) for t in turns]
-    return [(query_text(context), Entry("reply", item.id, item.title, template, item.intent))]
+    title = item.title or textwrap.shorten(slots.spoken(template), TITLE, placeholder="…")
+    return [(query_text(context), Entry("reply", item.id, title, template, item.intent))]
 
 
 def _values(turns: Sequence[Turn], found: Mapping[str, Sequence[Entity]]) -> dict[str, str]:

@@ -159,13 +159,13 @@ class Pipeline:
         vectors = iter(self._encoder.embed(flat) if flat else ())
         pools = []
         for case, drafts, evidence, group, scores in zip(cases, drafted, found, texts, chances, strict=True):
-            shown = tuple(r.id for r in case.replies[:REPLIES_SHOWN_TO_MODEL])
+            shown = tuple(case.replies[:REPLIES_SHOWN_TO_MODEL])
             pool = [
                 Candidate(d.template, "generated", next(vectors), d.logprob, evidence=shown) for d in drafts
             ]
             for one, text, chance in zip(evidence, group, scores, strict=True):
                 same = self._index.intent_of(one.id) == case.request.analysis.intent.name
-                pool.append(Candidate(text, one.kind, next(vectors), chance, one.score, same, (one.id,)))
+                pool.append(Candidate(text, one.kind, next(vectors), chance, one.score, same, (one,)))
             pools.append(_distinct(pool))
         return pools
 

@@ -20,7 +20,7 @@ from safetensors.numpy import load_file, save_file
 
 from nlp import slots
 from nlp.errors import ModelError
-from nlp.types import DraftSource
+from nlp.types import DraftSource, Evidence
 
 Vectors = NDArray[np.float32]
 FILE = "ranker.safetensors"
@@ -61,7 +61,7 @@ class Candidate:
     retrieval: float = 0.0
     """Cosine of the query and what the candidate was found by; 0 for a generated one."""
     same_intent: bool = False
-    evidence: tuple[str, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,7 +115,7 @@ class Draft:
     template: str
     score: float
     source: DraftSource
-    evidence: tuple[str, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
     unfilled: tuple[str, ...] = ()
     features: Mapping[str, float] = field(default_factory=dict)
 

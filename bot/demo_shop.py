@@ -1,9 +1,10 @@
 """The demo shop: puts facts, products, help articles, canned replies and past conversations in place.
 
-Reads the corpus in bot/demo (sentences with {placeholders}) and fills in made-up but consistent
-values, the same for the same conversation every time. Running it twice changes nothing. Names are
-common ones, e-mails end in example.com and phone numbers lie in a range reserved for fiction.
-Knows storage and the corpus; the models learn from it elsewhere.
+Reads the corpus in bot/demo (intents and everyday conversations, with {placeholders}) and fills in
+made-up but consistent values, the same for the same conversation every time. Running it twice
+changes nothing, and keeps what admins have edited. Names are common ones, e-mails end in
+example.com and phone numbers lie in a range reserved for fiction. Knows storage and the corpus;
+the models learn from it elsewhere.
 """
 
 from __future__ import annotations
@@ -170,7 +171,7 @@ def read_articles(shop: Shop, folder: Path = FOLDER) -> Iterator[Article]:
 
 def read_canned(shop: Shop, folder: Path = FOLDER) -> Iterator[Canned]:
     """One prepared reply for each intent: its first one that needs nothing but the shop's facts."""
-    for intent in _intents(folder):
+    for intent in _read(folder / "intents"):
         ready = (reply for reply in intent["replies"] if set(_PLACEHOLDER.findall(reply)) <= set(shop.facts))
         text = next(ready, None)
         if text is not None:
@@ -181,7 +182,7 @@ def read_canned(shop: Shop, folder: Path = FOLDER) -> Iterator[Canned]:
 
 def read_past(shop: Shop, folder: Path = FOLDER) -> Iterator[Past]:
     """The past conversations. Those held out for judging models are left out, or they would be known."""
-    for intent in _intents(folder):
+    for intent in itertools.chain(_read(folder / "intents"), _read(folder / "everyday")):
         for raw in intent["conversations"]:
             if raw.get("held_out"):
                 continue
@@ -246,6 +247,6 @@ def _day(at: datetime) -> str:
     return f"{at.day} {at:%B}"
 
 
-def _intents(folder: Path) -> Iterator[dict[str, Any]]:
-    for path in sorted((folder / "intents").glob("*.json")):
+def _read(folder: Path) -> Iterator[dict[str, Any]]:
+    for path in sorted(folder.glob("*.json")):
         yield json.loads(path.read_text(encoding="utf-8"))

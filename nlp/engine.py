@@ -17,7 +17,11 @@ from torch import Tensor
 from torch.nn import functional
 from transformers import GPT2LMHeadModel
 
+from nlp.device import has_bf16
 from nlp.errors import ModelError
+
+TOP_K = 64
+"""Only the most probable tokens are sampled from; top-p cuts further."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +29,7 @@ class GenerationRequest:
     """One prompt and how to continue it.
 
     The first of the `candidates` is greedy, the others are sampled at `temperature` from the
-    smallest set of tokens with probability `top_p`. Ids in `banned` are never produced.
+    smallest set of tokens with probability `top_p` (at most TOP_K). Ids in `banned` are never produced.
     """
 
     prompt: tuple[int, ...]
@@ -47,28 +51,33 @@ class Generation:
     finished: bool
 
 
+Cache = list[tuple[Tensor, Tensor]]
+"""Keys and values of each block, of shape (rows, heads, positions, width of a head)."""
+
+
 class Engine:
     """A GPT-2 ready to decode. Not thread-safe: one thread calls it."""
 
-    def __init__(self, model: GPT2LMHeadModel, *, end: int) -> None:
+    def __init__(self, model: GPT2LMHeadModel, *, end: int, dtype: torch.dtype = torch.float32) -> None:
         config = model.config
         if config.n_embd % config.n_head:
             raise ModelError("n_embd must be a multiple of n_head")
-        self._heads = config.n_head
-        self._positions = config.n_positions
+        self._positions: int = config.n_positions
         self._end = end
         self._epsilon = config.layer_norm_epsilon
+        model = model.to(dtype=dtype)  # type: ignore[call-arg]
         core = model.transformer
         self._tokens, self._places = core.wte.weight.detach(), core.wpe.weight.detach()
         self._output = model.lm_head.weight.detach()
         self._final = (core.ln_f.weight.detach(), core.ln_f.bias.detach())
-        self._blocks = [_Block.of(block, self._heads, self._epsilon) for block in core.h]
+        self._blocks = [_Block.of(block, config.n_head, self._epsilon) for block in core.h]
 
     @classmethod
     def load(cls, folder: Path, *, end: int, device: str = "cpu") -> Engine:
         """Read a model folder in Hugging Face layout (safetensors only).
 
-        Raises ModelError where the folder can't be read or holds pickled weights.
+        Runs in bfloat16 where the processor multiplies it itself. Raises ModelError where the folder
+        can't be read or holds pickled weights.
         """
         if any(folder.glob("*.bin")) or any(folder.glob("*.p[tk]*")):
             raise ModelError(f"{folder.name} holds pickled weights; only safetensors are loaded")
@@ -81,78 +90,70 @@ class Engine:
         model.train(False)
         model.requires_grad_(False)
         model.to(torch.device(device))  # type: ignore[arg-type]
-        return cls(model, end=end)
+        return cls(model, end=end, dtype=torch.bfloat16 if has_bf16(device) else torch.float32)
 
     def admits(self, request: GenerationRequest) -> bool:
         """Does prompt plus reply fit into the model's positions?"""
         return len(request.prompt) > 0 and len(request.prompt) + request.max_new_tokens <= self._positions
 
     @torch.inference_mode()
-    def generate(self, requests: Sequence[GenerationRequest]) -> list[list[Generation]]:
-        """Continue every prompt; a request that does not fit raises ModelError before any work."""
+    def generate(
+        self, requests: Sequence[GenerationRequest], given: Sequence[Sequence[Sequence[int]]] = ()
+    ) -> tuple[list[list[Generation]], list[list[float]]]:
+        """Continue every prompt, and score the `given` replies of each behind the same prompt.
+
+        A score is the mean log-probability of a token, in nats; a given reply that does not fit
+        is cut. A request that does not fit raises ModelError before any work.
+        """
         for request in requests:
             if not self.admits(request):
                 raise ModelError("prompt and reply do not fit into the model's positions")
         if not requests:
-            return []
-        batch = _Batch(requests, self._tokens.device)
-        cache, logits = self._prefill(batch)
-        while True:
-            alive = batch.choose(logits, self._end)
-            if not alive:
-                return batch.results()
+            return [], []
+        ids, lengths = _padded([r.prompt for r in requests], self._tokens.device)
+        read, last = self._read(ids, lengths)
+        scores = self._score(read, last, lengths, given or [()] * len(requests))
+        batch = _Batch(requests, lengths)
+        cache = _repeated(read, batch.owner, batch.longest_reply)
+        logits = self._logits(last[batch.owner])
+        while batch.choose(logits, self._end):
+            if (kept := batch.compact()) is not None:
+                cache = [(keys[kept], values[kept]) for keys, values in cache]
             logits = self._step(batch, cache)
+        return batch.results(), scores
 
-    @torch.inference_mode()
-    def score(
-        self, prompts: Sequence[Sequence[int]], replies: Sequence[Sequence[Sequence[int]]]
-    ) -> list[list[float]]:
-        """Mean log-probability (nats a token) of given replies, some for each prompt.
-
-        Each prompt is read once. A reply that does not fit behind its prompt is cut.
-        """
-        owners = [i for i, group in enumerate(replies) for _ in group]
-        flat = [list(reply) for group in replies for reply in group]
-        if not flat:
-            return [[] for _ in replies]
-        device = self._tokens.device
-        ids, lengths = _padded(prompts, device)
-        owner = torch.tensor(owners, device=device)
-        targets, sizes = _padded(flat, device)
-        room = max(1, min(targets.shape[1], self._positions - int(lengths.max())))
-        targets, sizes = targets[:, :room], sizes.clamp(max=room)
-        cache, first = self._read(ids, lengths, owner, room)
-        chances = first.log_softmax(-1).gather(1, targets[:, :1])
-        if room > 1:
-            logits = self._extend(targets[:, :-1], cache, lengths[owner])
-            rest = logits.log_softmax(-1).gather(2, targets[:, 1:, None]).squeeze(2)
-            chances = torch.cat([chances, rest], dim=1)
-        real = torch.arange(room, device=device) < sizes[:, None]
-        means = (chances * real).sum(1) / sizes
-        out: list[list[float]] = [[] for _ in replies]
-        for at, mean in zip(owners, means.tolist(), strict=True):
-            out[at].append(mean)
-        return out
-
-    def _prefill(self, batch: _Batch) -> tuple[list[tuple[Tensor, Tensor]], Tensor]:
-        return self._read(batch.prompts, batch.lengths, batch.owner, batch.longest_reply)
-
-    def _read(
-        self, ids: Tensor, lengths: Tensor, owner: Tensor, more: int
-    ) -> tuple[list[tuple[Tensor, Tensor]], Tensor]:
-        """One pass over the prompts, then each row's cache repeated for its owners, with room for `more`."""
-        width = ids.shape[1]
-        hidden = self._tokens[ids] + self._places[:width]
+    def _read(self, ids: Tensor, lengths: Tensor) -> tuple[Cache, Tensor]:
+        """One pass over the prompts: keys and values, and the hidden state at each prompt's end."""
+        hidden = self._tokens[ids] + self._places[: ids.shape[1]]
         # Right padding: a causal mask is enough, no real token ever looks at a pad.
         cache = []
         for block in self._blocks:
             hidden, keys, values = block.prefill(hidden)
-            wide = [functional.pad(part[owner], (0, 0, 0, more)) for part in (keys, values)]
-            cache.append((wide[0], wide[1]))
-        last = hidden[torch.arange(len(lengths)), lengths - 1][owner]
-        return cache, self._logits(last)
+            cache.append((keys, values))
+        return cache, hidden[torch.arange(len(lengths), device=ids.device), lengths - 1]
 
-    def _extend(self, ids: Tensor, cache: list[tuple[Tensor, Tensor]], start: Tensor) -> Tensor:
+    def _score(
+        self, read: Cache, last: Tensor, lengths: Tensor, given: Sequence[Sequence[Sequence[int]]]
+    ) -> list[list[float]]:
+        owners = [i for i, group in enumerate(given) for _ in group]
+        out: list[list[float]] = [[] for _ in given]
+        if not owners:
+            return out
+        owner = torch.tensor(owners, device=lengths.device)
+        targets, sizes = _padded([reply for group in given for reply in group], lengths.device)
+        room = max(1, min(targets.shape[1], self._positions - int(lengths.max())))
+        targets, sizes = targets[:, :room], sizes.clamp(max=room)
+        chances = self._logits(last[owner]).log_softmax(-1).gather(1, targets[:, :1])
+        if room > 1:
+            logits = self._extend(targets[:, :-1], _repeated(read, owner, room), lengths[owner])
+            rest = logits.log_softmax(-1).gather(2, targets[:, 1:, None]).squeeze(2)
+            chances = torch.cat([chances, rest], dim=1)
+        real = torch.arange(room, device=lengths.device) < sizes[:, None]
+        for at, mean in zip(owners, ((chances * real).sum(1) / sizes).tolist(), strict=True):
+            out[at].append(mean)
+        return out
+
+    def _extend(self, ids: Tensor, cache: Cache, start: Tensor) -> Tensor:
         """Logits (B, T, vocabulary) of T tokens at once behind cached rows that end at `start` (B,)."""
         places = start[:, None] + torch.arange(ids.shape[1], device=ids.device)
         hidden = self._tokens[ids] + self._places[places.clamp(max=self._positions - 1)]
@@ -161,7 +162,7 @@ class Engine:
             hidden = block.extend(hidden, keys, values, places, seen)
         return self._logits(hidden)
 
-    def _step(self, batch: _Batch, cache: list[tuple[Tensor, Tensor]]) -> Tensor:
+    def _step(self, batch: _Batch, cache: Cache) -> Tensor:
         """One more token for every row, at that row's own position."""
         hidden = self._tokens[batch.newest] + self._places[batch.position]
         seen = torch.arange(cache[0][0].shape[2], device=hidden.device) <= batch.position[:, None]
@@ -172,10 +173,17 @@ class Engine:
 
     def _logits(self, hidden: Tensor) -> Tensor:
         weight, bias = self._final
-        logits: Tensor = (
-            functional.layer_norm(hidden, weight.shape, weight, bias, self._epsilon) @ self._output.T
-        )
-        return logits
+        normed = functional.layer_norm(hidden, weight.shape, weight, bias, self._epsilon)
+        logits: Tensor = normed @ self._output.T
+        return logits.float()
+
+
+def _repeated(cache: Cache, owner: Tensor, more: int) -> Cache:
+    """A cache row for each owner, with room for `more` positions."""
+    return [
+        (functional.pad(keys[owner], (0, 0, 0, more)), functional.pad(values[owner], (0, 0, 0, more)))
+        for keys, values in cache
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,35 +260,50 @@ def _padded(rows: Sequence[Sequence[int]], device: torch.device) -> tuple[Tensor
 
 
 class _Batch:
-    """The rows of one call: request r owns `candidates` rows; finished rows go on as dead weight."""
+    """The rows of one call: request r owns `candidates` rows, the first of them greedy.
 
-    def __init__(self, requests: Sequence[GenerationRequest], device: torch.device) -> None:
+    Tensors hold the rows that are still alive; lists are by the row's first number.
+    """
+
+    def __init__(self, requests: Sequence[GenerationRequest], lengths: Tensor) -> None:
         self._requests = requests
-        self.prompts, self.lengths = _padded([r.prompt for r in requests], device)
-        owners = [i for i, r in enumerate(requests) for _ in range(r.candidates)]
-        self.owner = torch.tensor(owners, device=device)
-        self.position = self.lengths[self.owner].clone()
+        self._owners = [i for i, r in enumerate(requests) for _ in range(r.candidates)]
+        device = lengths.device
+        self.owner = torch.tensor(self._owners, device=device)
+        self.position = lengths[self.owner].clone()
         self.newest = torch.zeros_like(self.owner)
         self.longest_reply = max(r.max_new_tokens for r in requests)
-        self._greedy = [i == 0 or owners[i - 1] != owners[i] for i in range(len(owners))]
-        self._ids: list[list[int]] = [[] for _ in owners]
-        self._logprobs = [0.0] * len(owners)
-        self._finished = [False] * len(owners)
-        self._limits = [requests[o].max_new_tokens for o in owners]
+        self._rows = list(range(len(self._owners)))
+        firsts = [i == 0 or self._owners[i - 1] != owner for i, owner in enumerate(self._owners)]
+        self._greedy = torch.tensor(firsts, device=device)
+        self._temperature = torch.tensor([[requests[o].temperature] for o in self._owners], device=device)
+        self._top_p = torch.tensor([[requests[o].top_p] for o in self._owners], device=device)
+        self._ids: list[list[int]] = [[] for _ in self._owners]
+        self._logprobs = [0.0] * len(self._owners)
+        self._finished = [False] * len(self._owners)
         self._random = [torch.Generator().manual_seed(r.seed) for r in requests]
-        self._temperature = torch.tensor([[requests[o].temperature] for o in owners], device=device)
-        self._top_p = torch.tensor([[requests[o].top_p] for o in owners], device=device)
+        self._bans = {o: torch.tensor(r.banned, device=device) for o, r in enumerate(requests) if r.banned}
 
     def choose(self, logits: Tensor, end: int) -> bool:
-        """Pick the next token of each row from logits (rows, vocabulary); False when all are done."""
+        """Pick the next token of each living row from logits (rows, vocabulary); False when all are done."""
         allowed = self._without_banned(logits)
-        best = allowed.argmax(-1)
-        picked = torch.where(torch.tensor(self._greedy, device=best.device), best, self._sample(allowed))
+        picked = torch.where(self._greedy, allowed.argmax(-1), self._sample(allowed))
         chances = logits.log_softmax(-1).gather(1, picked[:, None]).squeeze(1).tolist()
-        for row, (number, chance) in enumerate(zip(picked.tolist(), chances, strict=True)):
+        for row, number, chance in zip(self._rows, picked.tolist(), chances, strict=True):
             self._take(row, number, chance, end)
         self.newest = picked
-        return not all(self._done(row) for row in range(len(self._ids)))
+        return not all(self._done(row) for row in self._rows)
+
+    def compact(self) -> Tensor | None:
+        """Let go of rows that are done, once a quarter is; the indices of those that stay, or None."""
+        alive = [at for at, row in enumerate(self._rows) if not self._done(row)]
+        if len(alive) > 0.75 * len(self._rows):
+            return None
+        kept = torch.tensor(alive, device=self.owner.device)
+        self._rows = [self._rows[at] for at in alive]
+        for name in ("owner", "position", "newest", "_greedy", "_temperature", "_top_p"):
+            setattr(self, name, getattr(self, name)[kept])
+        return kept
 
     def _take(self, row: int, number: int, chance: float, end: int) -> None:
         if self._done(row):
@@ -292,14 +315,16 @@ class _Batch:
             self._ids[row].append(number)
 
     def _done(self, row: int) -> bool:
-        return self._finished[row] or len(self._ids[row]) >= self._limits[row]
+        limit = self._requests[self._owners[row]].max_new_tokens
+        return self._finished[row] or len(self._ids[row]) >= limit
 
     def _without_banned(self, logits: Tensor) -> Tensor:
         allowed = logits.clone()
-        for row, owner in enumerate(self.owner.tolist()):
-            banned = [*self._requests[owner].banned, *self._repeats(row)]
-            if banned:
-                allowed[row, banned] = -torch.inf
+        for at, row in enumerate(self._rows):
+            if (banned := self._bans.get(self._owners[row])) is not None:
+                allowed[at, banned] = -torch.inf
+            if repeats := self._repeats(row):
+                allowed[at, repeats] = -torch.inf
         return allowed
 
     def _repeats(self, row: int, size: int = 4) -> list[int]:
@@ -311,25 +336,30 @@ class _Batch:
         return [ids[i + size - 1] for i in range(len(ids) - size + 1) if ids[i : i + size - 1] == tail]
 
     def _sample(self, allowed: Tensor) -> Tensor:
-        chances = (allowed / self._temperature).softmax(-1)
-        ordered, order = chances.sort(-1, descending=True)
+        ordered, order = (allowed / self._temperature).softmax(-1).topk(min(TOP_K, allowed.shape[-1]))
         before = ordered.cumsum(-1) - ordered
         ordered = ordered.masked_fill(before >= self._top_p, 0.0)
-        # One generator a request, so that a reply does not depend on who shares the batch.
-        draws = torch.cat(
-            [
-                torch.rand(r.candidates, 1, generator=g)
-                for r, g in zip(self._requests, self._random, strict=True)
-            ]
-        ).to(chances.device)
         within = ordered.cumsum(-1)
-        index = (within < draws * within[:, -1:]).sum(-1, keepdim=True).clamp(max=chances.shape[-1] - 1)
+        draws = self._draws().to(allowed.device)
+        index = (within < draws * within[:, -1:]).sum(-1, keepdim=True).clamp(max=ordered.shape[-1] - 1)
         return order.gather(1, index).squeeze(1)
+
+    def _draws(self) -> Tensor:
+        """A number in 0..1 for each living row, (rows, 1).
+
+        Every request draws for all its candidates from a generator of its own, so that a reply
+        depends neither on who shares the batch nor on which rows are already done.
+        """
+        drawn = [
+            torch.rand(r.candidates, 1, generator=g)
+            for r, g in zip(self._requests, self._random, strict=True)
+        ]
+        return torch.cat(drawn)[self._rows]
 
     def results(self) -> list[list[Generation]]:
         """What each request got, its greedy candidate first."""
         out: list[list[Generation]] = [[] for _ in self._requests]
-        for row, owner in enumerate(self.owner.tolist()):
+        for row, owner in enumerate(self._owners):
             count = len(self._ids[row]) + self._finished[row]
             mean = self._logprobs[row] / max(1, count)
             out[owner].append(Generation(tuple(self._ids[row]), mean, self._finished[row]))

@@ -40,20 +40,23 @@ class Generator:
         codec = PromptCodec.load(folder)
         return cls(Engine.load(folder, end=codec.end, device=device), codec)
 
-    def draft(self, prompts: Sequence[Prompt], known: Sequence[frozenset[str]]) -> list[list[Generated]]:
-        """Candidates for each prompt, the greedy one first, duplicates and unfinished ones left out.
+    def draft(
+        self,
+        prompts: Sequence[Prompt],
+        known: Sequence[frozenset[str]],
+        found: Sequence[Sequence[str]] = (),
+    ) -> tuple[list[list[Generated]], list[list[float]]]:
+        """Candidates for each prompt, and how probable the `found` templates are behind it.
 
+        Of the candidates the greedy one is first, duplicates and unfinished ones are left out.
         `known[i]` names the slots that can be filled in conversation i; other value and fact slots
-        are never produced. The same prompt always gives the same candidates.
+        are never produced. The same prompt always gives the same candidates. Probabilities are mean
+        log-probabilities a token, in nats.
         """
         requests = [self._request(p, k) for p, k in zip(prompts, known, strict=True)]
-        return [self._distinct(found) for found in self._engine.generate(requests)]
-
-    def score(self, prompts: Sequence[Prompt], replies: Sequence[Sequence[str]]) -> list[list[float]]:
-        """Mean log-probability a token (nats) of given templates behind each prompt."""
-        ids = [self._codec.prompt(p) for p in prompts]
-        wanted = [[self._codec.reply(text, MAX_NEW_TOKENS) for text in group] for group in replies]
-        return self._engine.score(ids, wanted)
+        given = [[self._codec.reply(text, MAX_NEW_TOKENS) for text in group] for group in found]
+        drafted, scores = self._engine.generate(requests, given)
+        return [self._distinct(one) for one in drafted], scores
 
     def _request(self, prompt: Prompt, known: frozenset[str]) -> GenerationRequest:
         ids = tuple(self._codec.prompt(prompt))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import re
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
@@ -21,16 +22,17 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from nlp import slots
-from nlp.context import query_text
+from nlp.context import QUERY_WIDTH, WIDTH, query_vectors
 from nlp.reading import Reader
 from nlp.recognisers import Catalogue, recognise
 from nlp.retrieval import Entry, Index, Vectors, passages
 from nlp.types import Entity, KnowledgeItem, Role, Turn
 
-CONTEXT_TURNS = 4
+log = logging.getLogger(__name__)
+
 TITLE = 60
 """Characters of a past reply that stand for it where it has no title."""
-FORMAT = "2"
+FORMAT = "3"
 """Part of every cache key: raise it when the way that items are read changes."""
 
 
@@ -46,59 +48,82 @@ class Knowledge:
 @dataclass(frozen=True, slots=True)
 class _Made:
     entry: Entry
-    vector: Vectors
+    key: Vectors
+    text: Vectors
 
 
 def build_index(knowledge: Knowledge, reader: Reader, *, cache: Path | None = None) -> Index:
     """Index a shop's knowledge; `cache` is a folder that this function owns."""
     salt = json.dumps([FORMAT, dict(knowledge.facts), list(knowledge.products)], sort_keys=True)
-    keys = [
+    names = [
         hashlib.sha256(f"{salt}{item!r}".encode("utf-8", "surrogatepass")).hexdigest()
         for item in knowledge.items
     ]
     known = _load(cache) if cache else {}
-    fresh = [(key, item) for key, item in zip(keys, knowledge.items, strict=True) if key not in known]
+    fresh = [(name, item) for name, item in zip(names, knowledge.items, strict=True) if name not in known]
     made = _make([item for _, item in fresh], knowledge, reader)
-    known |= {key: found for (key, _), found in zip(fresh, made, strict=True)}
-    kept = {key: known[key] for key in keys}
+    known |= {name: found for (name, _), found in zip(fresh, made, strict=True)}
+    kept = {name: known[name] for name in names}
     if cache and (fresh or len(kept) != len(known)):
-        _save(cache, kept)
+        try:
+            _save(cache, kept)
+        except OSError as error:
+            log.warning(
+                "the index cache could not be written (%s): it is made again at the next start", error
+            )
     parts = [part for found in kept.values() for part in found]
-    vectors = np.stack([p.vector for p in parts]) if parts else np.zeros((0, 384), dtype=np.float32)
-    return Index([p.entry for p in parts], vectors)
+    return Index([p.entry for p in parts], [p.key for p in parts], [p.text for p in parts])
 
 
 def _make(items: Sequence[KnowledgeItem], knowledge: Knowledge, reader: Reader) -> list[list[_Made]]:
     """Entries and vectors of items, all texts read in batches."""
-    texts = dict.fromkeys(t for item in items if item.kind == "reply" for t in _texts(item))
-    found = dict(zip(texts, reader.entities(list(texts)), strict=True))
+    read = dict.fromkeys(t for item in items if item.kind == "reply" for t in _texts(item))
+    found = dict(zip(read, reader.entities(list(read)), strict=True))
     catalogue = Catalogue(knowledge.products)
-    pairs = [_entries(item, found, knowledge, catalogue) for item in items]
-    flat = [key for group in pairs for key, _ in group]
-    vectors = iter(reader.encoder.embed(flat) if flat else ())
-    return [[_Made(entry, next(vectors)) for _, entry in group] for group in pairs]
+    groups = [
+        _passages(item, knowledge, catalogue)
+        if item.kind == "article"
+        else _reply(item, found, knowledge, catalogue)
+        for item in items
+    ]
+    flat = [pair for group in groups for pair in group]
+    embed = reader.encoder.embed
+    texts = embed([slots.spoken(entry.text) for entry, _ in flat]) if flat else ()
+    asked = [turns for _, turns in flat if isinstance(turns, list)]
+    titled = [slots.spoken(f"{e.title}. {e.text}") for e, turns in flat if not isinstance(turns, list)]
+    queries = iter(query_vectors(asked, embed) if asked else ())
+    headed = iter(embed(titled) if titled else ())
+    rows = iter(
+        [
+            _Made(entry, next(queries) if isinstance(turns, list) else next(headed), text)
+            for (entry, turns), text in zip(flat, texts, strict=True)
+        ]
+    )
+    return [[next(rows) for _ in group] for group in groups]
+
+
+_Found = tuple[Entry, list[tuple[Role, str]] | None]
+"""An entry, and for a reply the turns that it is found by."""
 
 
 def _texts(item: KnowledgeItem) -> list[str]:
-    return [*(t.text for t in item.turns[-CONTEXT_TURNS:]), item.text]
+    return [*(t.text for t in item.turns), item.text]
 
 
-def _entries(
+def _passages(item: KnowledgeItem, knowledge: Knowledge, catalogue: Catalogue) -> list[_Found]:
+    body = slots.delexicalise(item.text, recognise(item.text, catalogue), knowledge.facts)
+    return [(Entry("article", item.id, item.title, part, item.intent), None) for part in passages(body)]
+
+
+def _reply(
     item: KnowledgeItem, found: Mapping[str, Sequence[Entity]], knowledge: Knowledge, catalogue: Catalogue
-) -> list[tuple[str, Entry]]:
-    """(what it is found by, entry) of one item: a reply is one entry, an article one a passage."""
-    if item.kind == "article":
-        body = slots.delexicalise(item.text, recognise(item.text, catalogue), knowledge.facts)
-        return [
-            (slots.spoken(f"{item.title}. {p}"), Entry("article", item.id, item.title, p, item.intent))
-            for p in passages(body)
-        ]
-    turns = item.turns[-CONTEXT_TURNS:]
-    values = _values(turns, found)
-    template = _agent_template(item.text, found[item.text], values, catalogue, knowledge.facts)
-    context = [_turn_template(t, found[t.text], values, catalogue, knowledge.facts) for t in turns]
+) -> list[_Found]:
+    values = _values(item.turns, found)
+    facts = knowledge.facts
+    template = _agent_template(item.text, found[item.text], values, catalogue, facts)
+    turns = [_turn_template(t, found[t.text], values, catalogue, facts) for t in item.turns]
     title = item.title or textwrap.shorten(slots.spoken(template), TITLE, placeholder="…")
-    return [(query_text(context), Entry("reply", item.id, title, template, item.intent))]
+    return [(Entry("reply", item.id, title, template, item.intent), turns)]
 
 
 def _values(turns: Sequence[Turn], found: Mapping[str, Sequence[Entity]]) -> dict[str, str]:
@@ -167,24 +192,32 @@ def _load(folder: Path) -> dict[str, list[_Made]]:
     """What the cache knows; a cache that can't be read is an empty one."""
     try:
         rows = json.loads((folder / "entries.json").read_text(encoding="utf-8"))
-        vectors = load_file(folder / "vectors.safetensors")["vectors"]
+        stored = load_file(folder / "vectors.safetensors")
+        keys = {"reply": iter(stored["queries"]), "article": iter(stored["headings"])}
         made: dict[str, list[_Made]] = {}
-        for row, vector in zip(rows, vectors, strict=True):
-            key = row.pop("key")
-            made.setdefault(key, []).append(_Made(Entry(**row), vector))
-    except (OSError, ValueError, KeyError, TypeError, SafetensorError):
+        for row, text in zip(rows, stored["texts"], strict=True):
+            name = row.pop("item")
+            made.setdefault(name, []).append(_Made(Entry(**row), next(keys[row["kind"]]), text))
+    except (OSError, ValueError, KeyError, TypeError, StopIteration, SafetensorError):
         return {}
     return made
 
 
 def _save(folder: Path, known: Mapping[str, Sequence[_Made]]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    rows = [{"key": key, **asdict(made.entry)} for key, group in known.items() for made in group]
-    vectors = [made.vector for group in known.values() for made in group]
-    if not vectors:
-        return
-    # Vectors first: entries of another length than the vectors are read as no cache at all.
-    save_file({"vectors": np.stack(vectors)}, folder / "vectors.safetensors.new")
+    rows = [{"item": name, **asdict(made.entry)} for name, group in known.items() for made in group]
+    parts = [made for group in known.values() for made in group]
+    vectors = {
+        "texts": _stacked([p.text for p in parts], WIDTH),
+        "queries": _stacked([p.key for p in parts if p.entry.kind == "reply"], QUERY_WIDTH),
+        "headings": _stacked([p.key for p in parts if p.entry.kind == "article"], WIDTH),
+    }
+    # Vectors first: entries of another number than the vectors are read as no cache at all.
+    save_file(vectors, folder / "vectors.safetensors.new")
     (folder / "vectors.safetensors.new").replace(folder / "vectors.safetensors")
     (folder / "entries.json.new").write_text(json.dumps(rows), encoding="utf-8")
     (folder / "entries.json.new").replace(folder / "entries.json")
+
+
+def _stacked(rows: Sequence[Vectors], width: int) -> Vectors:
+    return np.stack(rows) if rows else np.zeros((0, width), dtype=np.float32)

@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from nlp import slots
-from nlp.context import query_text
-from nlp.generator import Generated, Generator
+from nlp.context import newest, query_vectors
+from nlp.generator import Generator
 from nlp.memory import Knowledge, build_index, delexicaliser
 from nlp.prompts import Prompt
 from nlp.ranking import Candidate, Ranker, choose
@@ -48,6 +48,11 @@ class _Case:
     replies: list[Evidence]
     articles: list[Evidence]
 
+    def found(self) -> list[tuple[Evidence, str]]:
+        """What was found and may be sent as it is, with its text for this customer."""
+        near = [article for article in self.articles if article.score >= ARTICLE_COSINE]
+        return [(one, _unaddressed(one.text, self.known)) for one in (*self.replies, *near)]
+
     @property
     def prompt(self) -> Prompt:
         """What the reply model sees."""
@@ -77,6 +82,7 @@ class Pipeline:
         self._reader, self._encoder = reader, reader.encoder
         self._generator, self._ranker, self._index = generator, ranker, index
         self._catalogue = Catalogue(products)
+        self._answers = index.project(ranker.answers)
 
     @classmethod
     def load(
@@ -108,30 +114,32 @@ class Pipeline:
     def suggest(self, requests: Sequence[ReplyRequest]) -> list[list[Draft]]:
         """Draft for each request, best first; empty where nothing reaches the floor."""
         cases = self._cases(requests)
-        drafted = self._generator.draft([c.prompt for c in cases], [c.known for c in cases])
-        pools = self._pools(cases, drafted)
-        return [self._best(case, pool) for case, pool in zip(cases, pools, strict=True)]
+        return [self._best(case, pool) for case, pool in zip(cases, self._pools(cases), strict=True)]
 
     def candidates(self, requests: Sequence[ReplyRequest]) -> list[tuple[Vectors, list[Candidate]]]:
         """Query vectors and unranked candidates: what the ranker is trained and evaluated on."""
         cases = self._cases(requests)
-        drafted = self._generator.draft([c.prompt for c in cases], [c.known for c in cases])
-        return [(c.query, pool) for c, pool in zip(cases, self._pools(cases, drafted), strict=True)]
+        return [(case.query, pool) for case, pool in zip(cases, self._pools(cases), strict=True)]
 
     def _cases(self, requests: Sequence[ReplyRequest]) -> list[_Case]:
         spoken = [self._turns(r) for r in requests]
-        queries = self._encoder.embed([query_text(turns) for turns in spoken])
+        queries = query_vectors(spoken, self._encoder.embed)
         return [
             _Case(
                 request,
                 turns,
                 frozenset(k for k, v in {**request.values, **request.facts}.items() if v),
                 query,
-                self._index.nearest(query, "reply", REPLIES_AS_CANDIDATES),
-                self._index.nearest(query, "article", 1),
+                self._index.nearest_replies(query, self._match(query), REPLIES_AS_CANDIDATES),
+                self._index.nearest_passages(newest(query), 1),
             )
             for request, turns, query in zip(requests, spoken, queries, strict=True)
         ]
+
+    def _match(self, query: Vectors) -> Vectors:
+        """How well each remembered reply answers a query."""
+        match: Vectors = self._answers @ self._ranker.question(query)
+        return match
 
     def _turns(self, request: ReplyRequest) -> list[tuple[Role, str]]:
         """The last turns as templates; the newest is read with its full analysis."""
@@ -143,31 +151,33 @@ class Pipeline:
         ]
         return [*out, ("customer", slots.delexicalise(newest.text, request.analysis.entities))]
 
-    def _pools(self, cases: Sequence[_Case], drafted: Sequence[Sequence[Generated]]) -> list[list[Candidate]]:
-        """All candidates of each case; what was found rather than drafted is scored by the model, too."""
-        found = [[*case.replies, *(a for a in case.articles if a.score >= ARTICLE_COSINE)] for case in cases]
-        texts = [
-            [_unaddressed(e.text, case.known) for e in group]
-            for case, group in zip(cases, found, strict=True)
-        ]
-        chances = self._generator.score([c.prompt for c in cases], texts)
-        flat = [
-            slots.spoken(t)
-            for drafts, group in zip(drafted, texts, strict=True)
-            for t in [*(d.template for d in drafts), *group]
-        ]
-        vectors = iter(self._encoder.embed(flat) if flat else ())
+    def _pools(self, cases: Sequence[_Case]) -> list[list[Candidate]]:
+        """All candidates of each case: drafted ones, and found ones that the model has scored, too."""
+        found = [case.found() for case in cases]
+        texts = [[text for _, text in group] for group in found]
+        drafted, chances = self._generator.draft([c.prompt for c in cases], [c.known for c in cases], texts)
+        flat = [d.template for group in drafted for d in group] + [t for group in texts for t in group]
+        vectors = self._sentences(flat)
         pools = []
-        for case, drafts, evidence, group, scores in zip(cases, drafted, found, texts, chances, strict=True):
+        for case, drafts, group, scores in zip(cases, drafted, found, chances, strict=True):
             shown = tuple(case.replies[:REPLIES_SHOWN_TO_MODEL])
             pool = [
-                Candidate(d.template, "generated", next(vectors), d.logprob, evidence=shown) for d in drafts
+                Candidate(d.template, "generated", vectors[d.template], d.logprob, evidence=shown)
+                for d in drafts
             ]
-            for one, text, chance in zip(evidence, group, scores, strict=True):
+            for (one, text), chance in zip(group, scores, strict=True):
                 same = self._index.intent_of(one.id) == case.request.analysis.intent.name
-                pool.append(Candidate(text, one.kind, next(vectors), chance, one.score, same, (one,)))
+                pool.append(Candidate(text, one.kind, vectors[text], chance, one.score, same, (one,)))
             pools.append(_distinct(pool))
         return pools
+
+    def _sentences(self, templates: Sequence[str]) -> dict[str, Vectors]:
+        """Sentence vectors by template; what the index has is not read again."""
+        known = {t: v for t in templates if (v := self._index.vector_of(t)) is not None}
+        fresh = [t for t in dict.fromkeys(templates) if t not in known]
+        if fresh:
+            known |= zip(fresh, self._encoder.embed([slots.spoken(t) for t in fresh]), strict=True)
+        return known
 
     def _best(self, case: _Case, pool: Sequence[Candidate]) -> list[Draft]:
         said = [text for role, text in case.turns if role == "agent"]

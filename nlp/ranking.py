@@ -136,11 +136,14 @@ class Ranker:
         }
         save_file(tensors, folder / FILE)
 
-    def matches(self, query: Vectors, replies: Vectors) -> NDArray[np.float32]:
-        """Cosine of a query (384,) with replies (n, 384) in the matcher's space."""
-        left = project(query[None], self._context)
-        found: NDArray[np.float32] = (project(replies, self._reply) @ left.T)[:, 0]
+    def question(self, query: Vectors) -> Vectors:
+        """A query vector in the matcher's space, shape (d,)."""
+        found: Vectors = project(query[None], self._context)[0]
         return found
+
+    def answers(self, replies: Vectors) -> Vectors:
+        """Sentence vectors of replies (n, 384) in the matcher's space, shape (n, d)."""
+        return project(replies, self._reply)
 
     def features(
         self, query: Vectors, candidates: Sequence[Candidate], known: frozenset[str], said: Sequence[str]
@@ -152,7 +155,7 @@ class Ranker:
         if not candidates:
             return []
         vectors = np.stack([c.vector for c in candidates])
-        match = self.matches(query, vectors)
+        match = self.answers(vectors) @ self.question(query)
         agreement = (vectors @ vectors.T).sum(1) - 1.0
         others = max(1, len(candidates) - 1)
         earlier = {_bare(text) for text in said}
@@ -182,7 +185,7 @@ class Ranker:
 
 
 def project(vectors: Vectors, matrix: Vectors) -> Vectors:
-    """Rows of `vectors` (n, 384) through `matrix` (384, d), to unit length."""
+    """Rows of `vectors` (n, w) through `matrix` (w, d), to unit length."""
     wide = vectors @ matrix
     unit: Vectors = wide / np.maximum(np.linalg.norm(wide, axis=1, keepdims=True), 1e-9)
     return unit

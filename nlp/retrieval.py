@@ -7,7 +7,7 @@ encoder: `nlp.memory` makes the entries.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,38 +44,81 @@ class Entry:
 
 
 class Index:
-    """An immutable set of entries with their vectors, shape (n, 384); swap a new one in to change it."""
+    """An immutable set of entries; swap a new one in to change it.
 
-    def __init__(self, found: Sequence[Entry], vectors: Vectors) -> None:
-        if len(found) != len(vectors):
+    `keys` are what entries are found by: for a reply the query vector of its own conversation,
+    shape (QUERY_WIDTH,), for a passage a sentence vector, shape (384,). `texts` are the sentence
+    vectors of what they offer.
+    """
+
+    def __init__(self, found: Sequence[Entry], keys: Sequence[Vectors], texts: Sequence[Vectors]) -> None:
+        if not len(found) == len(keys) == len(texts):
             raise ValueError("as many vectors as entries are needed")
-        self._entries = tuple(found)
-        self._vectors = vectors
-        self._intents = {e.id: e.intent for e in found}
-        self._rows: Mapping[EvidenceKind, NDArray[np.int64]] = {
-            kind: np.array([i for i, e in enumerate(found) if e.kind == kind], dtype=np.int64)
+        self._shelves = {
+            kind: _Shelf.of([(e, k, t) for e, k, t in zip(found, keys, texts, strict=True) if e.kind == kind])
             for kind in ("reply", "article")
         }
+        self._intents = {e.id: e.intent for e in found}
+        self._texts = {e.text: t for e, t in zip(found, texts, strict=True)}
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return sum(len(shelf.entries) for shelf in self._shelves.values())
 
     def intent_of(self, entry_id: str) -> str:
         """The intent that an entry was filed under, "" where none is known."""
         return self._intents.get(entry_id, "")
 
-    def nearest(self, query: Vectors, kind: EvidenceKind, count: int) -> list[Evidence]:
-        """The `count` nearest entries of a kind with distinct texts, nearest first; query shape (384,)."""
-        rows = self._rows[kind]
-        if not len(rows):
+    def vector_of(self, text: str) -> Vectors | None:
+        """The sentence vector (384,) of an entry's text, None for a text that is no entry's."""
+        return self._texts.get(text)
+
+    def project(self, through: Callable[[Vectors], Vectors]) -> Vectors:
+        """The replies' sentence vectors through a function of rows; for `nearest_replies`."""
+        return through(self._shelves["reply"].texts)
+
+    def nearest_replies(self, query: Vectors, match: Vectors, count: int) -> list[Evidence]:
+        """The best replies with distinct texts for a query (QUERY_WIDTH,).
+
+        The order is by cosine of the conversations plus `match`, one number for each reply (how well
+        it answers, shape (replies,)); the score reported is the cosine.
+        """
+        shelf = self._shelves["reply"]
+        if not shelf.entries:
             return []
-        scores = self._vectors[rows] @ query
-        wide = min(len(rows), 8 * count)
-        best = np.argpartition(-scores, wide - 1)[:wide]
+        cosine = shelf.keys @ query
+        return shelf.best(cosine + match, cosine, count)
+
+    def nearest_passages(self, newest: Vectors, count: int) -> list[Evidence]:
+        """The passages nearest to a sentence vector (384,)."""
+        shelf = self._shelves["article"]
+        if not shelf.entries:
+            return []
+        cosine = shelf.keys @ newest
+        return shelf.best(cosine, cosine, count)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shelf:
+    """The entries of one kind, row by row."""
+
+    entries: tuple[Entry, ...]
+    keys: Vectors
+    texts: Vectors
+
+    @classmethod
+    def of(cls, rows: Sequence[tuple[Entry, Vectors, Vectors]]) -> _Shelf:
+        if not rows:
+            empty = np.zeros((0, 384), dtype=np.float32)
+            return cls((), empty, empty)
+        entries, keys, texts = zip(*rows, strict=True)
+        return cls(entries, np.stack(keys), np.stack(texts))
+
+    def best(self, order: Vectors, score: Vectors, count: int) -> list[Evidence]:
+        wide = min(len(order), 8 * count)
+        rows = np.argpartition(-order, wide - 1)[:wide]
         out: dict[str, Evidence] = {}
-        for at in best[np.argsort(-scores[best], kind="stable")]:
-            entry = self._entries[rows[at]]
-            out.setdefault(
-                entry.text, Evidence(entry.kind, entry.id, entry.title, entry.text, float(scores[at]))
-            )
+        for at in rows[np.argsort(-order[rows], kind="stable")]:
+            entry = self.entries[at]
+            found = Evidence(entry.kind, entry.id, entry.title, entry.text, float(score[at]))
+            out.setdefault(entry.text, found)
         return list(out.values())[:count]

@@ -172,6 +172,7 @@ class Serving:
             )
             try:
                 results = await loop.run_in_executor(self._thread, work, [job.item for job in jobs])
+                answered = list(zip(jobs, results, strict=True))
             except asyncio.CancelledError:
                 for job in jobs:
                     job.result.cancel()
@@ -180,7 +181,7 @@ class Serving:
                 log.warning("a batch of %d failed: %s", len(jobs), type(error).__name__)
                 _fail(jobs, error)
             else:
-                for job, result in zip(jobs, results, strict=True):
+                for job, result in answered:
                     if not job.result.done():
                         job.result.set_result(result)
 

@@ -44,6 +44,10 @@ class IntentFile:
     replies: tuple[str, ...]
     dialogues: tuple[Dialogue, ...]
 
+    def joined(self, more: Sequence[Dialogue]) -> IntentFile:
+        """The same intent with more conversations."""
+        return replace(self, dialogues=(*self.dialogues, *more))
+
 
 _NEGATIVE = frozenset(
     """
@@ -74,6 +78,21 @@ def read_shop(folder: Path) -> list[IntentFile]:
     if not files:
         raise ValueError(f"no intent files below {folder / 'intents'}")
     return files
+
+
+def read_everyday(folder: Path) -> dict[str, list[Dialogue]]:
+    """The plain conversations below `folder`/everyday by intent; none of them is held out.
+
+    Raises ValueError naming the file where one is not of the documented form.
+    """
+    found: dict[str, list[Dialogue]] = {}
+    for path in sorted((folder / "everyday").glob("*.json")):
+        try:
+            raw = json.loads(path.read_text(encoding="utf-8"))
+            found[raw["intent"]] = [_written(raw["intent"], c) for c in raw["conversations"]]
+        except (KeyError, TypeError, json.JSONDecodeError) as error:
+            raise ValueError(f"{path.name}: not a file of conversations ({error!r})") from error
+    return found
 
 
 def read_articles(folder: Path) -> list[tuple[str, str]]:

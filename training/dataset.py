@@ -14,13 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nlp.context import query_text
+from nlp import slots
+from nlp.context import Embed, Vectors, query_vectors, short
 from nlp.prompts import Prompt, PromptCodec
 from training.corpus import Dialogue, TurnPair
 from training.finetune import Example
-
-Embed = Callable[[Sequence[str]], NDArray[np.float32]]
-"""Texts to unit vectors, shape (n, 384)."""
 
 MAX_TURNS = 6
 REPLY_TOKENS = 64
@@ -42,9 +40,9 @@ class Moment:
     reply: str
 
     @property
-    def query(self) -> str:
-        """The retrieval query at this moment."""
-        return query_text(self.turns)
+    def joined(self) -> str:
+        """The last turns as one text, newest first: a cheaper query, for the large public sets."""
+        return " / ".join(short(slots.spoken(text)) for _, text in reversed(self.turns[-4:]))
 
 
 def moments(dialogues: Sequence[Dialogue]) -> Iterator[Moment]:
@@ -56,18 +54,32 @@ def moments(dialogues: Sequence[Dialogue]) -> Iterator[Moment]:
                 yield Moment(dialogue, before, dialogue.turns[at][1])
 
 
+VectorsOf = Callable[[Sequence[Moment]], Vectors]
+"""Moments to the unit vectors of their queries."""
+
+
+def by_parts(embed: Embed) -> VectorsOf:
+    """Queries as serving asks them."""
+    return lambda wanted: query_vectors([m.turns for m in wanted], embed)
+
+
+def by_joined(embed: Embed) -> VectorsOf:
+    """Queries as one joined text each."""
+    return lambda wanted: embed([m.joined for m in wanted])
+
+
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Replies to retrieve from; `vectors` has shape (n, 384), one query vector for each moment."""
+    """Replies to retrieve from; `vectors` holds a query vector for each moment."""
 
     moments: Sequence[Moment]
     vectors: NDArray[np.float32]
 
     @classmethod
-    def build(cls, dialogues: Sequence[Dialogue], embed: Embed) -> Memory:
+    def build(cls, dialogues: Sequence[Dialogue], vectors_of: VectorsOf) -> Memory:
         """Index all agent turns of `dialogues`."""
         found = list(moments(dialogues))
-        return cls(found, embed([m.query for m in found]))
+        return cls(found, vectors_of(found))
 
     def neighbours(
         self, wanted: Sequence[Moment], vectors: NDArray[np.float32], count: int

@@ -17,30 +17,29 @@ from sklearn.linear_model import LogisticRegression
 from nlp.ranking import Features, Ranker, Vectors
 
 WIDTH = 256
-TEMPERATURE = 0.05
+TEMPERATURE = 0.07
+DROPOUT = 0.2
+"""Of the vectors' coordinates while training: there are more of them than conversations."""
 GOOD_COSINE = 0.7
 """A candidate counts as good when its sentence vector is this near to the true reply's."""
 
 
 def fit_matcher(
-    queries: Vectors, replies: Vectors, *, seed: int, epochs: int = 12, batch: int = 256, rate: float = 2e-3
+    queries: Vectors, replies: Vectors, *, seed: int, epochs: int = 6, batch: int = 128, rate: float = 2e-3
 ) -> tuple[Vectors, Vectors]:
-    """Two matrices (384, WIDTH) from query and true reply vectors, both of shape (n, 384), row by row.
-
-    Both start as the same slice of a rotation, so that training starts from the plain cosine.
-    """
+    """Two matrices (w, WIDTH) and (384, WIDTH) from queries (n, w) and true replies (n, 384), row by row."""
     torch.manual_seed(seed)
     left, right = torch.from_numpy(queries), torch.from_numpy(replies)
-    start = torch.linalg.qr(torch.randn(queries.shape[1], queries.shape[1]))[0][:, :WIDTH]
-    context, reply = start.clone().requires_grad_(), start.clone().requires_grad_()
-    optimizer = torch.optim.AdamW([context, reply], lr=rate, weight_decay=0.01)
+    context = (torch.randn(left.shape[1], WIDTH) * 0.05).requires_grad_()
+    reply = (torch.randn(right.shape[1], WIDTH) * 0.05).requires_grad_()
+    optimizer = torch.optim.AdamW([context, reply], lr=rate, weight_decay=0.05)
     same = _same_reply(replies)
     for _ in range(epochs):
         for rows in torch.split(torch.randperm(len(left)), batch):
             if len(rows) < 2:
                 continue
-            a = torch.nn.functional.normalize(left[rows] @ context, dim=1)
-            b = torch.nn.functional.normalize(right[rows] @ reply, dim=1)
+            a = torch.nn.functional.normalize(_dropped(left[rows]) @ context, dim=1)
+            b = torch.nn.functional.normalize(_dropped(right[rows]) @ reply, dim=1)
             logits = a @ b.T / TEMPERATURE
             # The same reply under another context is no wrong answer.
             twins = same[rows][:, None] == same[rows][None, :]
@@ -51,6 +50,10 @@ def fit_matcher(
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
     return context.detach().numpy(), reply.detach().numpy()
+
+
+def _dropped(vectors: torch.Tensor) -> torch.Tensor:
+    return torch.nn.functional.dropout(vectors, DROPOUT)
 
 
 def _same_reply(replies: Vectors) -> torch.Tensor:

@@ -27,8 +27,8 @@ from nlp.ranking import Features, Ranker
 from nlp.reading import Reader
 from nlp.registry import STARTER_FOLDER, write_manifest
 from training import replies
-from training.corpus import Dialogue, read_articles, read_shop, train_part
-from training.dataset import NEIGHBOURS, Memory, moments
+from training.corpus import Dialogue, read_articles, read_everyday, read_shop, train_part
+from training.dataset import NEIGHBOURS, Memory, by_parts, moments
 from training.privacy import owners, recited
 from training.ranker import GOOD_COSINE, fit_matcher, fit_scorer, untrained
 from training.recombine import recombine
@@ -66,6 +66,7 @@ def prepare(shop: Path, folder: Path, cache: Path, seed: int) -> Bench:
     files = read_shop(shop)
     filler = Filler(facts, products, seed)
     train = [d for f in files for d in train_part(f.dialogues)]
+    train += [d for group in read_everyday(shop).values() for d in group]
     held = [[d for d in f.dialogues if d.held_out] for f in files]
     items = [*replies.past_replies(train, filler), *replies.help_items(read_articles(shop), facts)]
     reader = Reader.load(folder / "heads", products)
@@ -83,7 +84,7 @@ def prepare(shop: Path, folder: Path, cache: Path, seed: int) -> Bench:
 def fit(bench: Bench, matcher_on: Sequence[Dialogue], embedder: CachedEmbedder, seed: int) -> Ranker:
     """The ranker: matcher on training conversations, score on the dev questions."""
     pairs = list(moments(matcher_on))
-    queries = embedder([m.query for m in pairs])
+    queries = by_parts(embedder)(pairs)
     context, reply = fit_matcher(queries, embedder([slots.spoken(m.reply) for m in pairs]), seed=seed)
     blank = untrained(context, reply)
     brain = bench.pipeline(blank)
@@ -121,8 +122,8 @@ def recitation(
     owned_shop = owners((d.id, t) for d in shop for _, t in d.turns)
     both = owners((d.id, t) for group in (public, shop) for d in group for _, t in d.turns)
     wanted = list(moments([*bench.train, *[q.dialogue for q in bench.test]]))[::4][: SAMPLED_REPLIES // 3]
-    memory = Memory.build(bench.train, embedder)
-    near = memory.neighbours(wanted, embedder([m.query for m in wanted]), NEIGHBOURS)
+    memory = Memory.build(bench.train, by_parts(embedder))
+    near = memory.neighbours(wanted, by_parts(embedder)(wanted), NEIGHBOURS)
     known = frozenset(slots.ALL_SLOTS)
     out: dict[str, Any] = {}
     for name, evidence in (("without_evidence", [[] for _ in wanted]), ("with_evidence", near)):
@@ -133,9 +134,8 @@ def recitation(
         texts: list[str] = []
         for start in range(0, len(prompts), 8):
             chunk = prompts[start : start + 8]
-            texts += [
-                g.template for group in bench.generator.draft(chunk, [known] * len(chunk)) for g in group
-            ]
+            drafted, _ = bench.generator.draft(chunk, [known] * len(chunk))
+            texts += [one.template for group in drafted for one in group]
         texts = texts[:SAMPLED_REPLIES]
         out[name] = {
             "replies": len(texts),

@@ -3,8 +3,8 @@
     python -m training.starter --conversations DIR --out nlp/starter/reply
 
 Stage one teaches English service dialogue on public conversation sets, delexicalised; stage two
-the demo shop's written corpus, recombined. A killed run goes on where it stopped (`--work`). Knows
-no database and nothing of serving.
+the demo shop's written corpus, recombined, with some of stage one
+mixed in. A killed run goes on where it stopped (`--work`). Knows no database and nothing of serving.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ import argparse
 import hashlib
 import json
 import logging
-from collections.abc import Sequence
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -26,8 +28,8 @@ from nlp.encoder import Encoder
 from nlp.prompts import PromptCodec
 from nlp.recognisers import recognise
 from nlp.retrieval import passages
-from training.corpus import Dialogue, read_articles, read_conversations, read_shop
-from training.dataset import NEIGHBOURS, Memory, examples, moments
+from training.corpus import Dialogue, read_articles, read_conversations, read_everyday, read_shop
+from training.dataset import NEIGHBOURS, Memory, VectorsOf, by_joined, by_parts, examples, moments
 from training.finetune import Example, TuneConfig, is_finished, tune
 from training.recombine import recombine
 from training.tokenizer import train_tokenizer
@@ -42,6 +44,10 @@ PUBLIC_SETS = {
 """Conversation files of stage one, with source and licence for the model card."""
 
 VOCABULARY = 4096
+VARIANTS = 6
+"""Variants of each written conversation in the last stage: more of them are learned by heart."""
+REPLAY = 0.35
+"""Public examples in the last stage, as a share of the shop's own."""
 LAYERS, WIDTH, HEADS, POSITIONS = 6, 256, 4, 512
 
 
@@ -93,6 +99,7 @@ def build_examples(
     remembered: Sequence[Dialogue],
     codec: PromptCodec,
     embedder: CachedEmbedder,
+    vectors_of: VectorsOf,
     *,
     seed: int,
     help_texts: Sequence[tuple[str, str]] = (),
@@ -100,23 +107,22 @@ def build_examples(
     context_weight: float = 0.0,
 ) -> list[Example]:
     """Examples of `dialogues`, with neighbours from `remembered` and passages from `help_texts`."""
-    memory = Memory.build(remembered, embedder)
+    memory = Memory.build(remembered, vectors_of)
     wanted = list(moments(dialogues))
-    vectors = embedder([m.query for m in wanted])
-    near = memory.neighbours(wanted, vectors, NEIGHBOURS)
-    articles = nearest_passages(vectors, help_texts, embedder)
+    near = memory.neighbours(wanted, vectors_of(wanted), NEIGHBOURS)
+    articles = nearest_passages([m.turns[-1][1] for m in wanted], help_texts, embedder)
     return examples(wanted, near, articles, codec, seed=seed, augment=augment, context_weight=context_weight)
 
 
 def nearest_passages(
-    vectors: NDArray[np.float32], help_texts: Sequence[tuple[str, str]], embedder: CachedEmbedder
+    asked: Sequence[str], help_texts: Sequence[tuple[str, str]], embedder: CachedEmbedder
 ) -> list[str]:
-    """For each query vector the nearest passage of (title, body) articles, "" where there are none."""
+    """For each customer template the nearest passage of (title, body) articles, "" where there are none."""
     found = [(f"{title}. {part}", part) for title, body in help_texts for part in passages(body)]
     if not found:
-        return [""] * len(vectors)
+        return [""] * len(asked)
     keys = embedder([slots.spoken(key) for key, _ in found])
-    best = (vectors @ keys.T).argmax(axis=1)
+    best = (embedder([slots.spoken(text) for text in asked]) @ keys.T).argmax(axis=1)
     return [found[i][1] for i in best]
 
 
@@ -141,51 +147,109 @@ def new_model(codec: PromptCodec, seed: int) -> GPT2LMHeadModel:
     return GPT2LMHeadModel(config)
 
 
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One run of the loop: its settings, and the examples it learns from, made only when needed."""
+
+    name: str
+    config: TuneConfig
+    examples: Callable[[], list[Example]]
+
+
+class Corpora:
+    """The texts of all stages, delexicalised, with what retrieval would find beside them."""
+
+    def __init__(self, arguments: argparse.Namespace, embedder: CachedEmbedder) -> None:
+        self._embedder = embedder
+        self._seed: int = arguments.seed
+        files = read_shop(arguments.shop)
+        self.written = [d for f in files for d in f.dialogues]
+        self.shop = recombine(files, embedder, seed=self._seed)
+        self.everyday = read_everyday(arguments.shop)
+        both = [f.joined(self.everyday.get(f.intent, ())) for f in files]
+        self.mixed = recombine(both, embedder, seed=self._seed + 1, per_dialogue=VARIANTS)
+        self.articles = read_articles(arguments.shop)
+        self.public = public_dialogues(arguments.conversations)
+        self.held_out = [d for d in self.written if d.held_out]
+        self.memory = [d for d in self.mixed if "~" not in d.id or d.origin.endswith("/replies")]
+
+    def tokenizer(self, folder: Path) -> PromptCodec:
+        """The tokeniser, learned on stage one's and the intents' texts."""
+        if not (folder / "tokenizer.json").exists():
+            texts = [text for d in [*self.public, *self.shop] for _, text in d.turns]
+            train_tokenizer(texts, vocabulary=VOCABULARY, folder=folder)
+        return PromptCodec.load(folder)
+
+    def public_examples(self, codec: PromptCodec) -> list[Example]:
+        """Public conversations; what customers write is modelled a little, too: English for free."""
+        return build_examples(
+            self.public, self.public, codec, self._embedder, by_joined(self._embedder),
+            seed=self._seed, context_weight=0.1,
+        )  # fmt: skip
+
+    def shop_examples(self, codec: PromptCodec) -> list[Example]:
+        """The demo shop's, and a share of the public ones so that they are not forgotten."""
+        own = build_examples(
+            self.mixed, self.memory, codec, self._embedder, by_parts(self._embedder),
+            seed=self._seed, help_texts=self.articles,
+        )  # fmt: skip
+        old = self.public_examples(codec)
+        kept = random.Random(self._seed).sample(old, int(len(own) * REPLAY))
+        log.info("%d examples of the shop, %d public ones", len(own), len(kept))
+        return own + kept
+
+    def validation(self, codec: PromptCodec) -> list[Example]:
+        """The held-out conversations of the shop, with all evidence."""
+        return build_examples(
+            self.held_out, self.memory, codec, self._embedder, by_parts(self._embedder),
+            seed=self._seed, help_texts=self.articles, augment=False,
+        )  # fmt: skip
+
+
+def stages(corpora: Corpora, codec: PromptCodec, arguments: argparse.Namespace) -> list[Stage]:
+    """The whole recipe."""
+    seed: int = arguments.seed
+    public_steps, shop_steps = arguments.steps
+    return [
+        Stage(
+            "public",
+            TuneConfig(steps=public_steps, seed=seed, final_rate=5e-4),
+            lambda: corpora.public_examples(codec),
+        ),
+        Stage(
+            "shop",
+            TuneConfig(steps=shop_steps, seed=seed + 1, learning_rate=8e-4, final_rate=4e-5, threads=2),
+            lambda: corpora.shop_examples(codec),
+        ),
+    ]
+
+
 def train(arguments: argparse.Namespace) -> dict[str, object]:
-    """Run the recipe; returns the figures of the run."""
+    """Run the recipe; returns the figures of the run. Finished stages are taken from their checkpoints."""
     work: Path = arguments.work
-    files = read_shop(arguments.shop)
-    written = [d for f in files for d in f.dialogues]
-    embedder = CachedEmbedder(work / "vectors")
-    shop = recombine(files, embedder, seed=arguments.seed)
-    articles = read_articles(arguments.shop)
-    public = public_dialogues(arguments.conversations)
-    log.info("%d public and %d shop conversations", len(public), len(shop))
-
-    texts = [text for d in [*public, *shop] for _, text in d.turns]
-    if not (work / "tokenizer" / "tokenizer.json").exists():
-        train_tokenizer(texts, vocabulary=VOCABULARY, folder=work / "tokenizer")
-    codec = PromptCodec.load(work / "tokenizer")
-
-    memory = [d for d in shop if "~" not in d.id or d.origin.endswith("/replies")]
-    held_out = [d for d in written if d.held_out]
-    validation = build_examples(
-        held_out, memory, codec, embedder, seed=arguments.seed, help_texts=articles, augment=False
-    )
+    corpora = Corpora(arguments, CachedEmbedder(work / "vectors"))
+    log.info("%d public and %d shop conversations", len(corpora.public), len(corpora.mixed))
+    codec = corpora.tokenizer(work / "tokenizer")
+    validation = corpora.validation(codec)
     model = new_model(codec, arguments.seed)
-    stage_one = TuneConfig(steps=arguments.public_steps, seed=arguments.seed, final_rate=5e-4)
-    first: list[Example] = []
-    if not is_finished(work / "public", stage_one):
-        # Stage one also models what customers write: a little English for free.
-        first = build_examples(public, public, codec, embedder, seed=arguments.seed, context_weight=0.1)
-    rows_one = tune(model, first, stage_one, checkpoint=work / "public", validation=validation)
-    stage_two = TuneConfig(
-        steps=arguments.shop_steps, seed=arguments.seed + 1, learning_rate=8e-4, final_rate=4e-5
-    )
-    second = build_examples(shop, memory, codec, embedder, seed=arguments.seed, help_texts=articles)
-    log.info("stage two: %d examples", len(second))
-    rows_two = tune(model, second, stage_two, checkpoint=work / "shop", validation=validation)
+    rows = {}
+    for stage in stages(corpora, codec, arguments):
+        folder = work / stage.name
+        examples = [] if is_finished(folder, stage.config) else stage.examples()
+        log.info("stage %s", stage.name)
+        rows[stage.name] = tune(model, examples, stage.config, checkpoint=folder, validation=validation)
     save(model, codec, work / "tokenizer", arguments.out)
     figures: dict[str, object] = {
         "seed": arguments.seed,
         "parameters": model.num_parameters(),
-        "public_conversations": len(public),
-        "shop_conversations": len(shop),
-        "written_conversations": len(written),
-        "held_out_conversations": len(held_out),
-        "examples": {"shop": len(second), "held_out": len(validation)},
-        "stage_one": rows_one[-1],
-        "stage_two": rows_two[-1],
+        "conversations": {
+            "public": len(corpora.public),
+            "written": len(corpora.written),
+            "everyday": sum(len(group) for group in corpora.everyday.values()),
+            "recombined": len(corpora.mixed),
+            "held_out": len(corpora.held_out),
+        },
+        "stages": {name: kept[-1] for name, kept in rows.items()},
     }
     (work / "figures.json").write_text(json.dumps(figures, indent=2))
     return figures
@@ -214,8 +278,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=Path("nlp/starter/reply"))
     parser.add_argument("--work", type=Path, default=Path("build/starter"), help="checkpoints and caches")
     parser.add_argument("--seed", type=int, default=17)
-    parser.add_argument("--public-steps", type=int, default=1000)
-    parser.add_argument("--shop-steps", type=int, default=3600)
+    parser.add_argument("--steps", type=int, nargs=2, default=(1000, 2800), help="of the two stages")
     arguments = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     print(json.dumps(train(arguments), indent=2))

@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from nlp.context import QUERY_WIDTH
 from nlp.memory import Knowledge, build_index, mentions
-from nlp.types import Entity, KnowledgeItem, Turn
+from nlp.retrieval import Index
+from nlp.types import Entity, Evidence, KnowledgeItem, Turn
 
 
 class FakeEncoder:
@@ -55,13 +57,17 @@ ARTICLE = KnowledgeItem("article", "a1", "Returns", "Send it back within 30 days
 SHOP = Knowledge({"return_days": "30 days"}, ("Brae tent",), (REPLY, ARTICLE))
 
 
-def index(reader: FakeReader, knowledge: Knowledge = SHOP, cache: Path | None = None):  # type: ignore[no-untyped-def]
+def index(reader: FakeReader, knowledge: Knowledge = SHOP, cache: Path | None = None) -> Index:
     return build_index(knowledge, reader, cache=cache)  # type: ignore[arg-type]
+
+
+def replies(made: Index) -> list[Evidence]:
+    return made.nearest_replies(np.ones(QUERY_WIDTH, dtype=np.float32), np.zeros(1, dtype=np.float32), 5)
 
 
 def test_no_value_of_a_customer_is_left_in_what_is_remembered() -> None:
     made = index(FakeReader("Anna Kowalski", "Anna", "Moira"))
-    (found,) = made.nearest(np.ones(384, dtype=np.float32), "reply", 5)
+    (found,) = replies(made)
     assert found.text == (
         "Sorry, <|slot:customer_name|>! <|slot:order_id|> comes within <|slot:return_days|>. "
         "I'm <|slot:agent_name|>."
@@ -70,7 +76,7 @@ def test_no_value_of_a_customer_is_left_in_what_is_remembered() -> None:
 
 def test_an_article_is_found_by_its_passages() -> None:
     made = index(FakeReader())
-    found = made.nearest(np.ones(384, dtype=np.float32), "article", 5)
+    found = made.nearest_passages(np.ones(384, dtype=np.float32), 5)
     assert found and all(f.title == "Returns" and "<|slot:return_days|>" in f.text for f in found)
 
 
@@ -92,7 +98,7 @@ def test_other_facts_make_the_templates_anew(tmp_path: Path) -> None:
     reader = FakeReader("Anna")
     made = index(reader, Knowledge({}, (), (REPLY,)), cache=tmp_path)
     assert reader.encoder.asked > 0
-    assert "30 days" in made.nearest(np.ones(384, dtype=np.float32), "reply", 1)[0].text
+    assert "30 days" in replies(made)[0].text
 
 
 @pytest.mark.parametrize("harm", ["entries.json", "vectors.safetensors"])
@@ -111,3 +117,9 @@ def test_an_empty_shop_has_an_empty_index(tmp_path: Path) -> None:
 def test_a_name_is_also_known_by_its_first_part() -> None:
     found = mentions("Thanks Anna, and Anna Kowalski", {"customer_name": "Anna Kowalski"})
     assert {e.text for e in found} == {"Anna", "Anna Kowalski"}
+
+
+def test_a_cache_that_can_not_be_written_costs_only_time(tmp_path: Path) -> None:
+    blocked = tmp_path / "index"
+    blocked.write_text("a file where the folder should be")
+    assert len(index(FakeReader(), cache=blocked)) == len(index(FakeReader()))

@@ -14,28 +14,48 @@ def unit(*values: float) -> np.ndarray:
     return wide / np.linalg.norm(wide)
 
 
-def test_nearest_first_of_the_wanted_kind_and_each_text_once() -> None:
-    entries = [
-        Entry("reply", "a", "", "same words", "late"),
-        Entry("reply", "b", "", "same words", "late"),
-        Entry("reply", "c", "", "other words", "lost"),
-        Entry("article", "d", "Title", "a passage"),
-    ]
-    index = Index(entries, np.stack([unit(1, 0), unit(1, 0.1), unit(0, 1), unit(1, 0)]))
-    found = index.nearest(unit(1, 0.02), "reply", 3)
+def index(*rows: tuple[Entry, np.ndarray]) -> Index:
+    return Index([e for e, _ in rows], [v for _, v in rows], [unit(0, 0, 1) for _ in rows])
+
+
+NOTHING = np.zeros(3, dtype=np.float32)
+REPLIES = (
+    (Entry("reply", "a", "", "same words", "late"), unit(1, 0)),
+    (Entry("reply", "b", "", "same words", "late"), unit(1, 0.1)),
+    (Entry("reply", "c", "", "other words", "lost"), unit(0, 1)),
+)
+PASSAGE = (Entry("article", "d", "Title", "a passage"), unit(1, 0))
+
+
+def test_nearest_first_and_each_text_once() -> None:
+    made = index(*REPLIES, PASSAGE)
+    found = made.nearest_replies(unit(1, 0.02), NOTHING, 3)
     assert [e.id for e in found] == ["a", "c"]
     assert found[0].score == pytest.approx(1.0, abs=1e-3)
-    assert index.intent_of("c") == "lost"
-    assert [e.title for e in index.nearest(unit(1, 0), "article", 2)] == ["Title"]
+    assert made.intent_of("c") == "lost"
+    assert [e.title for e in made.nearest_passages(unit(1, 0), 2)] == ["Title"]
+
+
+def test_what_answers_better_goes_first_and_the_score_stays_the_cosine() -> None:
+    found = index(*REPLIES).nearest_replies(unit(1, 0.02), np.array([0, 0, 2], dtype=np.float32), 1)
+    assert [e.id for e in found] == ["c"]
+    assert found[0].score == pytest.approx(0.02, abs=1e-3)
+
+
+def test_the_vector_of_a_text_is_known() -> None:
+    made = index(*REPLIES)
+    assert made.vector_of("other words") is not None
+    assert made.vector_of("never said") is None
 
 
 def test_an_empty_index_finds_nothing() -> None:
-    assert Index([], np.zeros((0, 384), dtype=np.float32)).nearest(unit(1), "reply", 3) == []
+    made = index()
+    assert made.nearest_replies(unit(1), NOTHING[:0], 3) == [] == made.nearest_passages(unit(1), 3)
 
 
 def test_vectors_and_entries_must_agree() -> None:
     with pytest.raises(ValueError, match="as many"):
-        Index([], np.zeros((1, 384), dtype=np.float32))
+        Index([], [unit(1)], [])
 
 
 def test_passages_keep_whole_sentences_and_lose_nothing() -> None:

@@ -12,6 +12,7 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 from uuid import uuid4
 
 from aiohttp import WSCloseCode, web
@@ -46,7 +47,7 @@ from nlp.errors import NlpError
 from nlp.serving import Serving
 from storage import accounts, conversations
 from storage.database import Database
-from storage.errors import StorageError
+from storage.errors import Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -54,9 +55,13 @@ WEB_DIR = Path(__file__).parent / "web"
 BODY_LIMIT = 100 * 1024
 """Bytes; a message of 8,000 characters in the longest spelling that JSON has for them fits."""
 HOUSEKEEPING_SECONDS = 30
+DATABASE_PAUSE = 2.0
+"""Seconds until a start that the database held up is tried again."""
+LOCAL_NODE = "local"
 WORKER_GRACE, DELIVERY_GRACE = 6.0, 3.0
 """Seconds that running work may take to end at a stop; what isn't done then is a row for the next start."""
 
+T = TypeVar("T")
 Lifetime = Callable[[web.Application], AsyncIterator[None]]
 
 DB = web.AppKey("db", Database)
@@ -81,7 +86,6 @@ def build_app(
     """The application, not yet started. `load_brain` takes the place of the shipped models."""
     app = web.Application(middlewares=[middleware.counted, middleware.problems], client_max_size=BODY_LIMIT)
     app.on_response_prepare.append(middleware.safe_headers)
-    app[NODE] = f"{socket.gethostname()[:40]}-{os.getpid()}-{uuid4().hex[:8]}"
     table = api_routes()
     table.register(app)
     health.register(app, table)
@@ -111,10 +115,22 @@ def _database(settings: Settings) -> Lifetime:
     async def lifetime(app: web.Application) -> AsyncIterator[None]:
         make_data_dir(settings)
         app[DB] = await Database.open(settings.database)
+        app[NODE] = node_name(app[DB])
         yield
         await app[DB].close()
 
     return lifetime
+
+
+def node_name(db: Database) -> str:
+    """The name under which this process claims rows.
+
+    One process works on a SQLite file, always under the same name: a restart takes up at once what
+    a killed one had claimed. On PostgreSQL another node may bear any name that isn't unique.
+    """
+    if db.dialect == "sqlite":
+        return LOCAL_NODE
+    return f"{socket.gethostname()[:40]}-{os.getpid()}-{uuid4().hex[:8]}"
 
 
 def make_data_dir(settings: Settings) -> None:
@@ -173,8 +189,8 @@ async def _housekeeping(app: web.Application) -> AsyncIterator[None]:
                 for conversation_id in await app[DB].write(conversations.wake_snoozed):
                     await app[SERVICES].conversations.changed(conversation_id)
                 await app[DB].write(lambda tx: accounts.prune_sign_in(tx, older_than_seconds=86_400))
-            except StorageError:
-                log.warning("housekeeping: the database was not available")
+            except Exception as error:  # the next round comes, whatever this one met
+                log.warning("housekeeping: a round failed: %s", type(error).__name__)
             await asyncio.sleep(HOUSEKEEPING_SECONDS)
 
     task = asyncio.create_task(keep(), name="housekeeping")
@@ -192,12 +208,15 @@ def _models_and_worker(settings: Settings, load_brain: LoadBrain | None) -> Life
         worker = Worker(app[DB], desk.conversations, node=app[NODE], at_once=settings.workers)
 
         async def begin() -> None:
-            await serving.swap(load_brain or await shipped_loader(app[DB], settings))
-            await worker.start()
+            load = load_brain
+            if load is None:
+                load = await _patiently(lambda: shipped_loader(app[DB], settings))
+            await serving.swap(load)
+            await _patiently(worker.start)
             desk.state.brain_ready = True
             log.info("models loaded")
 
-        loading = asyncio.create_task(_reported(begin(), desk))
+        loading = asyncio.create_task(_reported(begin, desk))
         yield
         loading.cancel()
         with suppress(asyncio.CancelledError):
@@ -209,9 +228,19 @@ def _models_and_worker(settings: Settings, load_brain: LoadBrain | None) -> Life
     return lifetime
 
 
-async def _reported(begin: Awaitable[None], desk: Services) -> None:
+async def _patiently(ask: Callable[[], Awaitable[T]]) -> T:
+    """Ask again while the database can't answer: a bad moment of it must not cost us the models."""
+    while True:
+        try:
+            return await ask()
+        except Unavailable as error:
+            log.warning("the start waits for the database: %s", error)
+            await asyncio.sleep(DATABASE_PAUSE)
+
+
+async def _reported(begin: Callable[[], Awaitable[None]], desk: Services) -> None:
     try:
-        await begin
+        await begin()
     except NlpError as error:
         # Its message names files and versions, never a customer's text.
         desk.state.brain_failed = True

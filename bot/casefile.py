@@ -30,7 +30,7 @@ from storage.records import (
 )
 
 RECENT = 200
-"""Messages of a conversation that are looked at, the latest."""
+"""Messages of a conversation that are looked at, the latest up to the one at hand."""
 TURNS = 20
 """Turns that the models get to see."""
 MODE_KEY = "policy.mode"
@@ -57,10 +57,12 @@ class Case:
         """The customer has written again: the work on that message will make the drafts."""
         return self.conversation.last_customer_seq > self.message.seq
 
-    def known_reading(self) -> Analysis | None:
-        """The analysis of this message from an earlier try, if there was one."""
+    def known_reading(self, version: str) -> Analysis | None:
+        """The analysis of this message that an earlier try made with this model version, if any."""
         record = self.readings.get(self.message.id)
-        return None if record is None or self.embedding is None else _analysis(record, self.embedding)
+        if record is None or self.embedding is None or record.model_version != version:
+            return None
+        return _analysis(record, self.embedding)
 
     def context(self) -> Context:
         """What policy looks at."""
@@ -113,8 +115,7 @@ async def open_case(tx: Transaction, work: WorkItem, policy: Policy) -> Case | N
         customer = await conversations.customer(tx, conversation.customer_id)
     except NotFound:
         return None
-    recent = await conversations.recent_messages(tx, conversation.id, RECENT)
-    recent = [earlier for earlier in recent if earlier.seq <= message.seq]
+    recent = await conversations.recent_messages(tx, conversation.id, RECENT, up_to_seq=message.seq)
     of_customer = [earlier.id for earlier in recent if earlier.kind == "customer"]
     stored = (await analyses.embeddings_of(tx, [message.id])).get(message.id)
     return Case(

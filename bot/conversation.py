@@ -22,7 +22,7 @@ from bot.policy import COLLEAGUE, Policy
 from nlp.types import Analysis, Draft
 from storage import analyses, conversations, suggestions, work
 from storage.database import Database, Transaction
-from storage.errors import TakenOver
+from storage.errors import NotFound
 from storage.records import Account, MessageKind, Received, Suggestion, WorkItem
 from storage.records import Conversation as Stored
 
@@ -81,7 +81,7 @@ class Conversation:
             analysis = await self._understand(case, brain)
             hand_off = case.policy.triage(analysis, case.context())
             if hand_off is not None:
-                await self._to_person(case.conversation, hand_off, case.policy, f"handoff:{item.message_id}")
+                await self._to_person(case.conversation, hand_off, case.policy, f"handoff/{item.message_id}")
             drafts = await self._draft(case, analysis, brain)
         decision = hand_off or case.policy.decide(analysis, drafts, case.context())
         candidates = casefile.candidate_records(drafts)
@@ -105,8 +105,8 @@ class Conversation:
         await self._db.write(lambda tx: work.finish(tx, item.id))
 
     async def _understand(self, case: Case, brain: Lease) -> Analysis:
-        """Read the message, once: a reading from an earlier try is used again."""
-        known = case.known_reading()
+        """Read the message, once: an earlier try's reading by the same version is used again."""
+        known = case.known_reading(brain.version)
         if known is not None:
             return known
         started = time.perf_counter()
@@ -128,7 +128,9 @@ class Conversation:
         if recorded is None:
             return
         suggestion = recorded.suggestion
-        self._news.suggestions(suggestion.conversation_id, suggestion if suggestion.state == "open" else None)
+        # Also where there is no draft: an agent who waits for one is told why there is none.
+        shown = suggestion if suggestion.state == "open" or not suggestion.candidates else None
+        self._news.suggestions(suggestion.conversation_id, shown)
         if recorded.answer is not None:
             self._tell(recorded.answer)
         self._news.conversation(suggestion.conversation_id)
@@ -137,6 +139,9 @@ class Conversation:
         """Give a conversation to people; in automatic mode its customer, served by us so far, is told."""
 
         async def store(tx: Transaction) -> list[Received]:
+            now = await conversations.conversation(tx, current.id, for_update=True)
+            if now.owner == "person":
+                return []  # a person was faster
             line = f"Handed to a person: {hand_off.reason.replace('_', ' ')}"
             said = [await _post(tx, current.id, "activity", line, key)]
             if policy.mode == "automatic":
@@ -145,11 +150,7 @@ class Conversation:
             await conversations.mark_handoff(tx, current.id, hand_off.reason)
             return said
 
-        try:
-            stored = await self._db.write(store)
-        except TakenOver:
-            return  # a person was faster
-        for received in stored:
+        for received in await self._db.write(store):
             self._tell(received)
 
     def _tell(self, received: Received) -> None:
@@ -175,7 +176,7 @@ class Conversation:
         if current is None:
             return False
         if current.owner != "person":
-            key = f"person:{current.last_seq}"
+            key = f"person/{current.last_seq}"
             await self._to_person(current, HandOff("asked_for_person"), policy, key)
         return True
 
@@ -214,7 +215,8 @@ class Conversation:
             return received
 
         received = await self._db.write(store)
-        self._news.suggestions(conversation_id, None)
+        if not received.duplicate:  # by the time of a repeat there may be newer drafts
+            self._news.suggestions(conversation_id, None)
         self._tell(received)
         return received
 
@@ -266,6 +268,8 @@ async def _settle(
         if shown is None:
             return
         suggestion_id, position = shown.id, None
+    elif (await suggestions.suggestion(tx, suggestion_id)).conversation_id != sent.conversation.id:
+        raise NotFound("this suggestion belongs to another conversation")
     await suggestions.decide_sent(
         tx, suggestion_id=suggestion_id, position=position, final_text=sent.message.text, account_id=by.id
     )

@@ -78,7 +78,9 @@ class Delivery:
         """One attempt at one message, and its report."""
         channel = self._channels.get(item.channel)
         if channel is None or self._open[item.channel] >= AT_ONCE_PER_CHANNEL:
-            await self._again(item, CROWDED_SECONDS, "no free door", uncertain=item.uncertain)
+            # Longer each time, since every try counts towards MOST_ATTEMPTS.
+            pause = max(CROWDED_SECONDS, backoff(item.attempts))
+            await self._again(item, pause, "no free door", uncertain=item.uncertain)
             return
         self._open[item.channel] += 1
         try:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from bot import policy
-from bot.casefile import Case
+from bot.casefile import Case, policy_in_force
 from bot.messages import Answer, Decision, HandOff, Silent, Suggest
 from storage import conversations, suggestions, work
 from storage.database import Transaction
@@ -45,15 +45,21 @@ class Entry:
         now = await conversations.conversation(tx, self.case.conversation.id, for_update=True)
         overtaken = now.last_customer_seq > self.case.message.seq
         answered = await self._a_person_wrote(tx)
+        in_force = await policy_in_force(tx, self.case.policy)
         decision = policy.revise(
-            self.decision, overtaken=overtaken, answered=answered, owned_by_person=now.owner == "person"
+            self.decision,
+            overtaken=overtaken,
+            answered=answered,
+            owned_by_person=now.owner == "person",
+            automatic=in_force.mode == "automatic",
         )
         suggestion = await self._store(tx, decision)
         answer: Received | None = None
         if isinstance(decision, Answer):
             text = self.candidates[decision.index].text
             suggestion = await _settle(tx, suggestion, decision.index, text)
-            key = f"answer:{self.case.message.id}"
+            # A slash: no sender may have one in its ids, so none can be in the way of ours.
+            key = f"answer/{self.case.message.id}"
             answer = await post_alone(tx, now.id, policy.signed(text), key=key)
         elif answered:
             await suggestions.mark_stale(tx, now.id)

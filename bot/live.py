@@ -125,7 +125,8 @@ class RedisLive(Live):
     """The same between several nodes: what one publishes, the readers of all hear.
 
     Readers of this node hear at once and without Redis. When Redis was away, events of other
-    nodes may be missing here, so the readers are dropped with 1013 and resume from their cursors.
+    nodes may be missing here, so the readers are dropped with 1013 and resume from their cursors;
+    likewise on the other nodes, when more happened here than could be kept until it was back.
     """
 
     def __init__(self, url: str) -> None:
@@ -135,6 +136,7 @@ class RedisLive(Live):
             url, client_name=self.client_name, socket_connect_timeout=5.0, health_check_interval=30
         )
         self._outgoing: asyncio.Queue[str] = asyncio.Queue(_REDIS_QUEUE_SIZE)
+        self._lost = False
         self._tasks: list[asyncio.Task[None]] = []
         self._listening = asyncio.Event()
 
@@ -160,18 +162,27 @@ class RedisLive(Live):
     def publish(self, topic: str, event: Event) -> None:
         """Local readers at once; the other nodes by a background task."""
         super().publish(topic, event)
-        # A full queue means that Redis is away: the other nodes will resume from the database.
-        with suppress(asyncio.QueueFull):
+        try:
             self._outgoing.put_nowait(json.dumps({"node": self._node, "topic": topic, "event": event}))
+        except asyncio.QueueFull:
+            self._lost = True  # Redis is away: the others will be told to resume from the database
 
     async def _send_forever(self) -> None:
+        waiting = ""
         while True:
-            payload = await self._outgoing.get()
+            waiting = waiting or await self._outgoing.get()
             try:
-                await self._redis.publish(_REDIS_CHANNEL, payload)
+                await self._send(waiting)
+                waiting = ""
             except (RedisError, OSError):
-                log.warning("live: an event could not be published to Redis")
+                log.warning("live: an event could not be published to Redis yet")
                 await asyncio.sleep(0.5)
+
+    async def _send(self, payload: str) -> None:
+        if self._lost:
+            await self._redis.publish(_REDIS_CHANNEL, json.dumps({"node": self._node, "lost": True}))
+            self._lost = False
+        await self._redis.publish(_REDIS_CHANNEL, payload)
 
     async def _listen_forever(self) -> None:
         pause = 0.5
@@ -195,7 +206,11 @@ class RedisLive(Live):
             return
         try:
             heard = json.loads(message["data"])
-            if heard["node"] != self._node:
+            if heard["node"] == self._node:
+                return
+            if heard.get("lost"):
+                self.drop_all(TOO_SLOW)
+            else:
                 super().publish(heard["topic"], heard["event"])
         except (ValueError, KeyError, TypeError):
             log.warning("live: ignored a malformed event from Redis")

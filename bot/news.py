@@ -16,7 +16,6 @@ from bot import views
 from bot.live import AGENTS, Live, customer_topic
 from storage import inbox
 from storage.database import Database
-from storage.errors import StorageError
 from storage.records import AnalysisRecord, Message, Suggestion
 
 log = logging.getLogger(__name__)
@@ -65,7 +64,7 @@ class News:
             changed, self._changed = self._changed, {}
             try:
                 await self._tell_all(list(changed))
-            except StorageError as error:
+            except Exception as error:  # news must not end with one bad moment
                 # Consoles read the database again when they reconnect or reload.
                 log.warning("news: some changes went untold: %s", type(error).__name__)
 

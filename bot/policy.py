@@ -25,6 +25,8 @@ PATIENCE = 3
 
 SENSITIVE_INTENTS = frozenset({"suspicious_message", "privacy_request", "account_delete"})
 """Fraud, personal data and the end of an account: a person answers for these."""
+FEW_LETTERS = 12
+"""A text with fewer letters may be in no certain language and still be answered alone: "ok, M"."""
 SMALL_TALK = frozenset({"greeting", "thanks_goodbye", "praise", "are_you_a_bot"})
 """Saying these again and again is no repeated question."""
 
@@ -33,6 +35,8 @@ COLLEAGUE = "A colleague will take over from here and write to you as soon as po
 OFFER = '\n\nThis is an automatic reply. If you would rather talk to one of us, just write "person".'
 """What every automatic reply ends with."""
 
+_BEYOND_LATIN = 0x250
+"""The first code point after the Latin letters."""
 _WHO = (
     r"(?:human|person|people|someone|somebody|agents?|advis[eo]r|representative|rep|operator|"
     r"manager|supervisor|colleague|staff|team lead(?:er)?)"
@@ -142,6 +146,8 @@ class Policy:
             return Suggest("a person has this conversation")
         if self.mode == "draft":
             return Suggest("an agent decides about every draft")
+        if analysis.language not in self.served and not is_too_short_to_tell(analysis, context.text):
+            return Suggest("the language is not certain")
         return self._alone_or_not(drafts[0])
 
     def _alone_or_not(self, best: Draft) -> Decision:
@@ -154,10 +160,13 @@ class Policy:
         return Answer(0)
 
 
-def revise(decision: Decision, *, overtaken: bool, answered: bool, owned_by_person: bool) -> Decision:
+def revise(
+    decision: Decision, *, overtaken: bool, answered: bool, owned_by_person: bool, automatic: bool
+) -> Decision:
     """The decision in the light of what happened while we were drafting; a hand-off stands.
 
     `overtaken`: the customer wrote again. `answered`: a person wrote. Old drafts help nobody then.
+    `automatic`: the mode allows to answer alone, still.
     """
     if isinstance(decision, HandOff):
         return decision
@@ -167,6 +176,8 @@ def revise(decision: Decision, *, overtaken: bool, answered: bool, owned_by_pers
         return Silent("a person answered meanwhile")
     if isinstance(decision, Answer) and owned_by_person:
         return Suggest("a person took the conversation over meanwhile")
+    if isinstance(decision, Answer) and not automatic:
+        return Suggest("automatic replies were switched off meanwhile")
     return decision
 
 
@@ -199,6 +210,13 @@ def keeps_asking(analysis: Analysis, context: Context) -> bool:
     if analysis.intent.name in SMALL_TALK or len(context.unsettled) < PATIENCE:
         return False
     return all(asked.intent == analysis.intent.name for asked in context.unsettled[-PATIENCE:])
+
+
+def is_too_short_to_tell(analysis: Analysis, text: str) -> bool:
+    """So few letters outside of recognised values, all Latin, that "und" hides no foreign language."""
+    values = {at for entity in analysis.entities for at in range(entity.start, entity.end)}
+    letters = [sign for at, sign in enumerate(text) if sign.isalpha() and at not in values]
+    return len(letters) < FEW_LETTERS and all(ord(sign) < _BEYOND_LATIN for sign in letters)
 
 
 def signed(text: str) -> str:

@@ -54,13 +54,7 @@ async def _run(settings: Settings, arguments: argparse.Namespace) -> None:
     _stop_at(signal.SIGINT, stopping, 0.0)
     password = await _prepare_demo(settings) if arguments.demo else None
     runner = make_runner(build_app(settings, demo=arguments.demo))
-    await runner.setup()
-    site = web.TCPSite(runner, settings.host, settings.port)
-    try:
-        await site.start()
-    except OSError as error:
-        await runner.cleanup()
-        raise Failure(f"can't listen on {settings.host}:{settings.port}: {error.strerror}") from None
+    site = await open_doors(runner, settings)
     _greet(settings, runner.addresses[0][1], demo=arguments.demo, password=password)
     await stop(runner, site, drain_seconds=await stopping)
 
@@ -83,6 +77,26 @@ def make_runner(app: web.Application) -> web.AppRunner:
         auto_decompress=False,
         access_log=None,
     )
+
+
+async def open_doors(runner: web.AppRunner, settings: Settings) -> web.TCPSite:
+    """Start the application and listen; what was begun is ended where that fails.
+
+    Raises Failure where the address is taken, else what starting raised: a thread of the database
+    that nobody ended would keep the process from leaving.
+    """
+    try:
+        await runner.setup()
+        site = web.TCPSite(runner, settings.host, settings.port)
+        try:
+            await site.start()
+        except OSError as error:
+            said = f"can't listen on {settings.host}:{settings.port}: {error.strerror}"
+            raise Failure(said) from None
+    except BaseException:
+        await runner.cleanup()
+        raise
+    return site
 
 
 async def stop(runner: web.AppRunner, site: web.BaseSite, *, drain_seconds: float) -> None:

@@ -14,7 +14,7 @@ from bot.conversation import Conversation
 from bot.pump import Pump
 from storage import work
 from storage.database import Database
-from storage.errors import StorageError
+from storage.errors import Unavailable
 from storage.records import WorkItem
 
 RETRIES = 3
@@ -87,7 +87,8 @@ class Worker:
         # The type only: messages of errors may quote a customer.
         kind = type(error).__name__
         log.warning("work: try %d of %d failed: %s", item.attempts, RETRIES + 1, kind)
-        if item.attempts > RETRIES and not isinstance(error, StorageError):
+        # Only a database that can't answer is waited for: what it refuses, it will refuse again.
+        if item.attempts > RETRIES and not isinstance(error, Unavailable):
             await self._conversation.give_up(item, f"the models failed: {kind}")
             return
         delay = FIRST_PAUSE * 2 ** min(item.attempts - 1, RETRIES)

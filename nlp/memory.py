@@ -14,12 +14,12 @@ import logging
 import re
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
 
 from nlp import slots
 from nlp.context import QUERY_WIDTH, WIDTH, query_vectors
@@ -30,9 +30,11 @@ from nlp.types import Entity, KnowledgeItem, Role, Turn
 
 log = logging.getLogger(__name__)
 
+LOOKED_UP = {"date": "eta_date", "amount": "refund_amount"}
+CACHE_FILE = "index.safetensors"
 TITLE = 60
 """Characters of a past reply that stand for it where it has no title."""
-FORMAT = "3"
+FORMAT = "4"
 """Part of every cache key: raise it when the way that items are read changes."""
 
 
@@ -155,8 +157,16 @@ def _agent_template(
     catalogue: Catalogue,
     facts: Mapping[str, str],
 ) -> str:
-    """An agent's text as a template; a person who is not the customer becomes the agent's name."""
-    certain = [*recognise(text, catalogue), *mentions(text, values)]
+    """An agent's text as a template.
+
+    A person who is not the customer becomes the agent's name. A date or an amount that the customer
+    had not named was looked up for them: for the next customer it must be looked up again.
+    """
+    given = " ".join(values.values()).lower()
+    certain = mentions(text, values)
+    for entity in recognise(text, catalogue):
+        own = entity.type in LOOKED_UP and entity.text.lower() not in given
+        certain.append(replace(entity, type=LOOKED_UP[entity.type]) if own else entity)
     taken = [(e.start, e.end) for e in certain]
     people = [
         Entity("agent_name", e.text, e.start, e.end, e.value, e.score, e.source)
@@ -190,12 +200,13 @@ def mentions(text: str, values: Mapping[str, str]) -> list[Entity]:
 
 def _load(folder: Path) -> dict[str, list[_Made]]:
     """What the cache knows; a cache that can't be read is an empty one."""
+    made: dict[str, list[_Made]] = {}
     try:
-        rows = json.loads((folder / "entries.json").read_text(encoding="utf-8"))
-        stored = load_file(folder / "vectors.safetensors")
-        keys = {"reply": iter(stored["queries"]), "article": iter(stored["headings"])}
-        made: dict[str, list[_Made]] = {}
-        for row, text in zip(rows, stored["texts"], strict=True):
+        with safe_open(folder / CACHE_FILE, framework="numpy") as stored:
+            rows = json.loads(stored.metadata()["entries"])
+            texts, queries, headings = (stored.get_tensor(n) for n in ("texts", "queries", "headings"))
+        keys = {"reply": iter(queries), "article": iter(headings)}
+        for row, text in zip(rows, texts, strict=True):
             name = row.pop("item")
             made.setdefault(name, []).append(_Made(Entry(**row), next(keys[row["kind"]]), text))
     except (OSError, ValueError, KeyError, TypeError, StopIteration, SafetensorError):
@@ -204,6 +215,7 @@ def _load(folder: Path) -> dict[str, list[_Made]]:
 
 
 def _save(folder: Path, known: Mapping[str, Sequence[_Made]]) -> None:
+    """One file, renamed into place whole: entries and vectors can't come from two different times."""
     folder.mkdir(parents=True, exist_ok=True)
     rows = [{"item": name, **asdict(made.entry)} for name, group in known.items() for made in group]
     parts = [made for group in known.values() for made in group]
@@ -212,11 +224,9 @@ def _save(folder: Path, known: Mapping[str, Sequence[_Made]]) -> None:
         "queries": _stacked([p.key for p in parts if p.entry.kind == "reply"], QUERY_WIDTH),
         "headings": _stacked([p.key for p in parts if p.entry.kind == "article"], WIDTH),
     }
-    # Vectors first: entries of another number than the vectors are read as no cache at all.
-    save_file(vectors, folder / "vectors.safetensors.new")
-    (folder / "vectors.safetensors.new").replace(folder / "vectors.safetensors")
-    (folder / "entries.json.new").write_text(json.dumps(rows), encoding="utf-8")
-    (folder / "entries.json.new").replace(folder / "entries.json")
+    fresh = folder / f"{CACHE_FILE}.new"
+    save_file(vectors, fresh, metadata={"entries": json.dumps(rows)})
+    fresh.replace(folder / CACHE_FILE)
 
 
 def _stacked(rows: Sequence[Vectors], width: int) -> Vectors:

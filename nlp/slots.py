@@ -9,7 +9,7 @@ values are found.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from nlp.types import Entity
@@ -126,44 +126,38 @@ def pieces(template: str) -> list[tuple[str, str | None]]:
 def slot_of(entity_type: str) -> str | None:
     """The slot that an entity of this type fills, or None."""
     slot = _SLOT_OF_TYPE.get(entity_type, entity_type)
-    return slot if slot in VALUE_SLOTS else None
+    return slot if slot in VALUE_SLOTS or slot in LOOKUP_SLOTS else None
 
 
 def delexicalise(text: str, entities: Iterable[Entity] = (), facts: Mapping[str, str] | None = None) -> str:
-    """Raw text to template: entity spans, then fact values, become slot tokens.
+    """Raw text to template: fact values, then entity spans clear of them, become slot tokens.
 
     Pass `facts` for agents' text only: a customer who writes "30 days" does not quote the shop.
     What a person typed that looks like a slot token is broken apart first, so it stays text.
     """
-    spans = _clear_of_overlap([e for e in entities if slot_of(e.type)])
+    spans = [*_fact_spans(text, facts or {})]
+    for entity in sorted(entities, key=lambda e: (e.start, -e.end)):
+        slot = slot_of(entity.type)
+        clear = all(entity.start >= end or entity.end <= start for start, end, _ in spans)
+        if slot is not None and clear:
+            spans.append((entity.start, entity.end, slot))
     out: list[str] = []
     at = 0
-    for entity in spans:
-        out.append(_plain(text[at : entity.start], facts))
-        out.append(token(slot_of(entity.type) or ""))
-        at = entity.end
-    out.append(_plain(text[at:], facts))
-    return "".join(out)
+    for start, end, slot in sorted(spans):
+        out += (_FORGED.sub("< |", text[at:start]), token(slot))
+        at = end
+    return "".join(out) + _FORGED.sub("< |", text[at:])
 
 
-def _clear_of_overlap(entities: Sequence[Entity]) -> list[Entity]:
-    kept: list[Entity] = []
-    for entity in sorted(entities, key=lambda e: (e.start, -e.end)):
-        if not kept or entity.start >= kept[-1].end:
-            kept.append(entity)
-    return kept
-
-
-def _plain(text: str, facts: Mapping[str, str] | None) -> str:
-    text = _FORGED.sub("< |", text)
-    if not facts:
-        return text
+def _fact_spans(text: str, facts: Mapping[str, str]) -> list[tuple[int, int, str]]:
+    """(start, end, slot) of every fact in a text, the longest value first where they overlap."""
     by_value = {value.lower(): name for name, value in facts.items() if value and name in FACT_SLOTS}
     if not by_value:
-        return text
+        return []
     longest_first = sorted(by_value, key=len, reverse=True)
     pattern = "|".join(rf"(?<!\w){re.escape(value)}(?!\w)" for value in longest_first)
-    return re.sub(pattern, lambda m: token(by_value[m[0].lower()]), text, flags=re.IGNORECASE)
+    found = re.finditer(pattern, text, flags=re.IGNORECASE)
+    return [(m.start(), m.end(), by_value[m[0].lower()]) for m in found]
 
 
 @dataclass(frozen=True, slots=True)

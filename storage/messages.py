@@ -232,9 +232,13 @@ async def messages_after(tx: Transaction, conversation_id: UUID, seq: int, limit
     return [build(Message, row, table) for row in await tx.all(later.order_by(table.c.seq).limit(limit))]
 
 
-async def recent_messages(tx: Transaction, conversation_id: UUID, limit: int) -> list[Message]:
-    """The latest `limit` messages, oldest first."""
+async def recent_messages(
+    tx: Transaction, conversation_id: UUID, limit: int, *, up_to_seq: int | None = None
+) -> list[Message]:
+    """The latest `limit` messages, or the latest up to `up_to_seq` and with it; oldest first."""
     latest = select(table).where(table.c.conversation_id == conversation_id)
+    if up_to_seq is not None:
+        latest = latest.where(table.c.seq <= up_to_seq)
     rows = await tx.all(latest.order_by(table.c.seq.desc()).limit(limit))
     return [build(Message, row, table) for row in reversed(rows)]
 

@@ -129,8 +129,8 @@ async def decide_sent(
 ) -> Suggestion:
     """An agent sends the draft at `position`, as it is or edited; None says that they wrote their own.
 
-    `account_id` None says that the bot answered by itself. Call it before post, in the same
-    transaction. Raises StaleSuggestion, AlreadyDecided or NotFound; exactly one of two callers wins.
+    `account_id` None says that the bot answered by itself. Call it in the transaction that posts
+    the message. Raises StaleSuggestion, AlreadyDecided or NotFound; exactly one of two callers wins.
     """
     stored = await _open_for_decision(tx, suggestion_id)
     draft = None if position is None else _at(stored, position)

@@ -20,8 +20,9 @@ WIDTH = 256
 TEMPERATURE = 0.07
 DROPOUT = 0.2
 """Of the vectors' coordinates while training: there are more of them than conversations."""
-GOOD_COSINE = 0.7
-"""A candidate counts as good when its sentence vector is this near to the true reply's."""
+GOOD_COSINE = 0.55
+"""A candidate counts as good when its sentence vector is this near to the true reply's. The best of
+2,195 remembered replies reaches 0.59 on average in held-out conversations, so more would ask for luck."""
 
 
 def fit_matcher(

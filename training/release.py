@@ -90,13 +90,15 @@ def fit(bench: Bench, matcher_on: Sequence[Dialogue], embedder: CachedEmbedder, 
     brain = bench.pipeline(blank)
     rows: list[Features] = []
     good: list[bool] = []
-    for question in bench.dev:
-        ((query, pool),) = brain.candidates([question.request])
-        (truth,) = bench.reader.encoder.embed([slots.spoken(question.truth)])
-        known = frozenset({**question.request.values, **question.request.facts})
-        said = [t.text for t in question.request.turns if t.role == "agent"]
-        rows += blank.features(query, pool, known, said)
-        good += [float(c.vector @ truth) >= GOOD_COSINE for c in pool]
+    for start in range(0, len(bench.dev), replies.BATCH):
+        asked = bench.dev[start : start + replies.BATCH]
+        truths = bench.reader.encoder.embed([slots.spoken(q.truth) for q in asked])
+        pools = brain.candidates([q.request for q in asked])
+        for question, truth, (query, pool) in zip(asked, truths, pools, strict=True):
+            known = frozenset({**question.request.values, **question.request.facts})
+            said = [t.text for t in question.request.turns if t.role == "agent"]
+            rows += blank.features(query, pool, known, said)
+            good += [float(c.vector @ truth) >= GOOD_COSINE for c in pool]
     log.info("ranker: %d candidates of %d questions, %.3f good", len(rows), len(bench.dev), np.mean(good))
     return fit_scorer(context, reply, rows, np.array(good))
 
@@ -174,7 +176,8 @@ def card(folder: Path, run: Mapping[str, Any], judged: Mapping[str, Any], spans:
         "## Suggestions on held-out conversations of the demo shop",
         "",
         "Half of the held-out conversations, never trained on nor retrieved; the other half fitted the "
-        "ranker. Cosines are of plain all-MiniLM-L6-v2 vectors, delexicalised; good means 0.7 or more.",
+        "ranker. Cosines are of plain all-MiniLM-L6-v2 vectors, delexicalised; good means "
+        f"{GOOD_COSINE} or more.",
         "",
         "```json",
         json.dumps(judged, indent=1),

@@ -20,6 +20,7 @@ from nlp.reading import Reader
 from nlp.types import Draft, KnowledgeItem, ReplyRequest, Turn
 from nlp.values import conversation_values
 from training.corpus import Dialogue
+from training.ranker import GOOD_COSINE
 from training.values import Filler
 
 Vectors = NDArray[np.float32]
@@ -103,7 +104,7 @@ def figures(
     """Quality of suggested templates against the true replies.
 
     `similarity_at_k`: mean cosine of plain sentence vectors of the true reply and the best of the
-    first k suggestions (0 where there is none). `good_at_k`: share with a cosine of 0.7 or more.
+    first k suggestions (0 where there is none). `good_at_k`: share with a cosine of GOOD_COSINE or more.
     """
     truths = embed([slots.spoken(q.truth) for q in asked])
     best: dict[int, list[float]] = {1: [], 3: []}
@@ -125,7 +126,7 @@ def figures(
     }
     for k, values in best.items():
         out[f"similarity_at_{k}"] = round(float(np.mean(values)), 4)
-        out[f"good_at_{k}"] = round(float(np.mean([v >= 0.7 for v in values])), 4)
+        out[f"good_at_{k}"] = round(float(np.mean([v >= GOOD_COSINE for v in values])), 4)
     out["repeated_4gram_rate"] = round(repeated / max(1, total), 4)
     return out
 

@@ -243,3 +243,6 @@ async def _raw_body(request: web.Request) -> bytes:
             return await request.read()
     except TimeoutError:
         raise errors.BodyTooSlow() from None
+    except ConnectionError:
+        # The peer hung up: nobody reads the answer, and it is no failure of ours to log.
+        raise errors.BadRequest("The body broke off.") from None

@@ -10,7 +10,7 @@ from bot.messages import Inbound
 from bot.policy import COLLEAGUE, OFFER
 from nlp.types import Entity
 from storage import conversations, suggestions
-from storage.errors import AlreadyDecided, Conflict, StaleSuggestion
+from storage.errors import AlreadyDecided, Conflict, NotFound, StaleSuggestion
 from tests.bot.house import House
 from tests.fakes import draft, reading
 
@@ -438,7 +438,7 @@ async def test_a_repeated_reply_is_sent_once(house: House) -> None:
     ]
     first, second = await asyncio.gather(*send)
     assert first.message == second.message
-    assert second.duplicate
+    assert sorted([first.duplicate, second.duplicate]) == [False, True]
     assert await house.texts("agent") == ["Soon."]
 
 
@@ -509,3 +509,33 @@ async def test_slack_and_web_conversations_are_apart(house: House) -> None:
         Inbound("slack", house.customer.id, "hello from Slack", "s-1", thread="C1:1.0")
     )
     assert await house.texts("customer") == ["hello from the web"]
+
+
+async def test_a_repeated_reply_leaves_newer_drafts_on_the_consoles(house: House) -> None:
+    received = await house.says("where is my order")
+    await house.conversation.reply(received.conversation.id, house.agent, "Soon.", "a-1")
+    await house.says("and my refund?")
+    await house.work()
+    again = await house.conversation.reply(received.conversation.id, house.agent, "Soon.", "a-1")
+    assert again.duplicate
+    events = [event for event in await house.heard(house.console) if event["type"] == "suggestions"]
+    assert events[-1]["suggestion"] is not None
+
+
+async def test_a_draft_of_another_conversation_can_not_be_sent(house: House) -> None:
+    received = await house.says("where is my order")
+    elsewhere = await house.conversation.receive(
+        Inbound("slack", house.customer.id, "where is my refund", "s-1", thread="C1:1.0")
+    )
+    await house.work()
+    shown = await house.suggestion()
+    assert shown is not None
+    with pytest.raises(NotFound):
+        await house.conversation.reply(
+            elsewhere.conversation.id, house.agent, "x", "a-1", suggestion_id=shown.id, position=0
+        )
+    assert (await house.suggestion()) == shown
+    assert shown.conversation_id == received.conversation.id
+    async with house.db.read() as tx:
+        stored = await conversations.messages_after(tx, elsewhere.conversation.id, 0)
+    assert [message.kind for message in stored] == ["customer"]

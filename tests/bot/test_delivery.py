@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -202,3 +203,18 @@ async def test_the_web_channel_shows_the_message_to_the_customers_widgets(house:
         ("agent", "Soon.", 2),
     ]
     assert shown[1]["author_name"] == "Moira"
+
+
+async def test_waiting_for_a_free_door_takes_longer_each_time(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery_module, "backoff", lambda attempts: 40.0)
+    closed = Delivery(house.db, {}, house.live, node="one", due=house.conversation.delivery_due)
+    await replies(house, "one")
+    (item,) = await house.db.write(lambda tx: outbox.claim(tx, limit=9, node="one", lease_seconds=600))
+    before = datetime.now(UTC)
+    await closed.handle(item)
+    async with house.db.read() as tx:
+        put_back = await outbox.item(tx, item.id)
+    assert put_back.state == "pending"
+    assert put_back.due_at >= before + timedelta(seconds=40)

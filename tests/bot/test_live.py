@@ -135,3 +135,35 @@ async def test_without_redis_the_own_readers_still_hear() -> None:
         live.publish(AGENTS, {"n": 1})
         assert await first(events) == {"n": 1}
     await live.close()
+
+
+async def test_an_event_waits_until_redis_is_back(
+    nodes: tuple[RedisLive, RedisLive], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = nodes
+    publish, failures = one._redis.publish, [RedisError("away")]
+
+    async def flaky(channel: str, payload: str) -> object:
+        if failures:
+            raise failures.pop()
+        return await publish(channel, payload)
+
+    monkeypatch.setattr(one._redis, "publish", flaky)
+    topic = f"customer:{uuid.uuid4()}"
+    with two.subscribe(topic) as events:
+        one.publish(topic, {"n": 1})
+        assert await first(events) == {"n": 1}
+
+
+async def test_events_that_could_not_be_kept_send_the_others_readers_back(
+    nodes: tuple[RedisLive, RedisLive], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = nodes
+    monkeypatch.setattr(one, "_outgoing", asyncio.Queue(1))
+    topic = f"customer:{uuid.uuid4()}"
+    with two.subscribe(topic) as events:
+        # The sender waits on the queue that was there before: whatever comes is too much.
+        one.publish(topic, {"n": 1})
+        one.publish(topic, {"n": 2})
+        await one._send('{"node": "x", "topic": "t", "event": {}}')
+        await until(lambda: events.close_code == TOO_SLOW)

@@ -169,14 +169,29 @@ def test_an_automatic_reply_says_so_and_the_models_do_not_see_that() -> None:
 
 
 def test_what_happened_meanwhile_revises_the_decision() -> None:
-    nothing = {"overtaken": False, "answered": False, "owned_by_person": False}
+    nothing = {"overtaken": False, "answered": False, "owned_by_person": False, "automatic": True}
     assert revise(Answer(0), **nothing) == Answer(0)
     assert isinstance(revise(Answer(0), **nothing | {"overtaken": True}), Silent)
     assert isinstance(revise(Suggest("x"), **nothing | {"answered": True}), Silent)
     assert isinstance(revise(Answer(0), **nothing | {"owned_by_person": True}), Suggest)
     assert revise(Suggest("x"), **nothing | {"owned_by_person": True}) == Suggest("x")
+    assert isinstance(revise(Answer(0), **nothing | {"automatic": False}), Suggest)
 
 
 def test_a_hand_off_stands_whatever_happened_meanwhile() -> None:
     hand_off = HandOff("very_angry")
-    assert revise(hand_off, overtaken=True, answered=True, owned_by_person=True) == hand_off
+    assert revise(hand_off, overtaken=True, answered=True, owned_by_person=True, automatic=False) == hand_off
+
+
+@pytest.mark.parametrize(
+    ("text", "alone"),
+    [
+        ("ok", True),
+        ("TT-104823", True),
+        ("คำสั่งซื้อของฉันอยู่ที่ไหน", False),
+        ("iko wapi oda yangu tafadhali", False),
+    ],
+)
+def test_what_may_be_another_language_is_never_answered_alone(text: str, alone: bool) -> None:
+    decision = ALONE.decide(reading(text, language="und"), [draft(score=1.0)], Context(text))
+    assert isinstance(decision, Answer) == alone

@@ -74,6 +74,20 @@ async def test_a_body_that_drips_is_given_up(tmp_path: Path, monkeypatch: pytest
         assert await status_of(reader) == 408
 
 
+async def test_a_peer_that_hangs_up_in_its_body_is_no_failure_of_ours(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    head = (
+        "POST /api/customer/session HTTP/1.1\nHost: x\n"
+        "Content-Type: application/json\nContent-Length: 99\n\n{"
+    )
+    async with running(tmp_path) as (runner, _):
+        async with raw(runner, head) as (_reader, _writer):
+            await asyncio.sleep(0.1)
+        await asyncio.sleep(0.1)
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+
+
 async def test_an_endless_body_is_cut_off(tmp_path: Path) -> None:
     head = (
         "POST /api/customer/session HTTP/1.1\nHost: x\n"

@@ -13,7 +13,7 @@ from bot.messages import Inbound
 from bot.worker import RETRIES, Worker
 from storage import conversations, work
 from tests.bot.house import House
-from tests.fakes import until
+from tests.fakes import draft, until
 
 
 @pytest.fixture(autouse=True)
@@ -179,4 +179,18 @@ async def test_a_bad_moment_of_the_database_does_not_end_the_loop(
     await house.says("where is my order")
     await done(house)
     assert worker.alive
+    assert await house.suggestion() is not None
+
+
+async def test_what_the_database_will_never_take_is_given_up_and_holds_nobody(
+    house: House, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_module, "FIRST_PAUSE", 0.01)
+    house.brain.answers.extend([draft("no column takes \0")] for _ in range(RETRIES + 1))
+    await worker.start()
+    await house.says("where is my order")
+    await done(house)
+    assert await house.suggestion() is None
+    await house.says("hello?")
+    await done(house)
     assert await house.suggestion() is not None

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors import safe_open
 
 from nlp.context import QUERY_WIDTH
-from nlp.memory import Knowledge, build_index, mentions
+from nlp.memory import CACHE_FILE, Knowledge, build_index, mentions
 from nlp.retrieval import Index
 from nlp.types import Entity, Evidence, KnowledgeItem, Turn
 
@@ -89,7 +90,8 @@ def test_the_cache_saves_the_work_and_forgets_what_is_gone(tmp_path: Path) -> No
     assert again.encoder.asked == 0
     assert len(made) > 1
     index(FakeReader(), Knowledge(SHOP.facts, SHOP.products, (ARTICLE,)), cache=tmp_path)
-    kept = json.loads((tmp_path / "entries.json").read_text())
+    with safe_open(tmp_path / CACHE_FILE, framework="numpy") as stored:
+        kept = json.loads(stored.metadata()["entries"])
     assert {row["id"] for row in kept} == {"a1"}
 
 
@@ -101,10 +103,11 @@ def test_other_facts_make_the_templates_anew(tmp_path: Path) -> None:
     assert "30 days" in replies(made)[0].text
 
 
-@pytest.mark.parametrize("harm", ["entries.json", "vectors.safetensors"])
-def test_a_broken_cache_is_made_again(tmp_path: Path, harm: str) -> None:
+@pytest.mark.parametrize("kept", [0, 7, 4000])
+def test_a_broken_cache_is_made_again(tmp_path: Path, kept: int) -> None:
     index(FakeReader("Anna"), cache=tmp_path)
-    (tmp_path / harm).write_bytes(b"broken")
+    whole = (tmp_path / CACHE_FILE).read_bytes()
+    (tmp_path / CACHE_FILE).write_bytes(whole[:kept])
     reader = FakeReader("Anna")
     assert len(index(reader, cache=tmp_path)) > 1
     assert reader.encoder.asked > 0
@@ -123,3 +126,20 @@ def test_a_cache_that_can_not_be_written_costs_only_time(tmp_path: Path) -> None
     blocked = tmp_path / "index"
     blocked.write_text("a file where the folder should be")
     assert len(index(FakeReader(), cache=blocked)) == len(index(FakeReader()))
+
+
+def test_what_an_agent_looked_up_is_to_be_looked_up_again() -> None:
+    asked = Turn("customer", "It should have come on Monday, where is it?")
+    told = KnowledgeItem("reply", "r", "", "It was due on Monday and comes on Thursday, sorry.", (asked,))
+    (found,) = replies(index(DateReader(), Knowledge({}, (), (told,))))
+    assert found.text == "It was due on <|slot:date|> and comes on <|slot:eta_date|>, sorry."
+
+
+class DateReader(FakeReader):
+    """Finds Monday."""
+
+    def entities(self, texts: Sequence[str]) -> list[tuple[Entity, ...]]:
+        at = [t.find("Monday") for t in texts]
+        return [
+            (Entity("date", "Monday", i, i + 6, "Monday", 1.0, "recogniser"),) if i >= 0 else () for i in at
+        ]

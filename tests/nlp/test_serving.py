@@ -121,3 +121,16 @@ async def test_closing_lets_nobody_wait_for_ever() -> None:
     await serving.close()
     await asyncio.wait(tasks, timeout=5)
     assert all(t.done() for t in tasks)
+
+
+async def test_a_brain_that_answers_too_little_fails_its_batch_only() -> None:
+    brain = SlowBrain("1")
+    understand = brain.understand
+    brain.understand = lambda texts: []  # type: ignore[method-assign]
+    serving = await Serving.start(lambda: brain)
+    async with asyncio.timeout(10):
+        with pytest.raises(ValueError, match="zip"):
+            await read(serving, "x")
+        brain.understand = understand  # type: ignore[method-assign]
+        assert await read(serving, "y") == "y"
+    await serving.close()

@@ -32,6 +32,12 @@ def test_facts_become_slots_longest_first_whatever_their_case() -> None:
     assert template == "Within <|slot:return_days|>; money in <|slot:refund_days|>."
 
 
+def test_a_fact_wins_over_an_entity_at_the_same_place() -> None:
+    text = "You have 30 days, TT-1."
+    found = [entity(text, "30 days", "date"), entity(text, "TT-1", "order_id")]
+    assert slots.delexicalise(text, found, FACTS) == "You have <|slot:return_days|>, <|slot:order_id|>."
+
+
 def test_a_slot_without_a_value_is_left_open_and_named_once() -> None:
     template = "<|slot:eta_date|> or <|slot:eta_date|>, within <|slot:return_days|>"
     filled = slots.relexicalise(template, {}, FACTS)

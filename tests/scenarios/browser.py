@@ -1,6 +1,7 @@
-"""A real browser in front of a started Deskhand: database, spine and pages are real, the brain is a fake.
+"""A real browser in front of a started Deskhand, and how a visitor and an agent arrive; no scenario.
 
-Knows how to start and stop the two and how a visitor and an agent arrive; no scenario.
+A House is started here, with real database, spine and pages and a fake brain. A Front is any Deskhand
+that a browser can reach, started by whomever.
 """
 
 from __future__ import annotations
@@ -32,12 +33,10 @@ expect.set_options(timeout=PATIENCE_MS)
 
 
 @dataclass(slots=True)
-class House:
-    """A started server, a browser before it, and what the pages complained of."""
+class Front:
+    """A browser before a running Deskhand, and what the pages complained of."""
 
     url: str
-    brain: FakeBrain
-    app: web.Application
     browser: Browser
     complaints: list[str] = field(default_factory=list)
 
@@ -65,19 +64,31 @@ class House:
         await page.goto(self.url)
         return page
 
-    async def console(self, context: BrowserContext, name: str = "Moira Fraser") -> Page:
-        """The console with a new agent signed in, by keyboard alone."""
-        email = f"{name.split()[0].lower()}@example.com"
-        await add_account(self.app[DB], email=email, name=name, role="agent", password=PASSWORD)
+    async def sign_in(self, context: BrowserContext, email: str, password: str) -> Page:
+        """The console, signed in to by keyboard alone."""
         page = await context.new_page()
         await page.goto(f"{self.url}/console/")
         await expect(page.get_by_label("E-mail")).to_be_focused()
         await page.keyboard.type(email)
         await page.keyboard.press("Tab")
-        await page.keyboard.type(PASSWORD)
+        await page.keyboard.type(password)
         await page.keyboard.press("Enter")
         await expect(page.locator("#connection")).to_have_text("Live")
         return page
+
+
+@dataclass(slots=True, kw_only=True)
+class House(Front):
+    """A Deskhand that runs in this process, with a fake brain, and a browser before it."""
+
+    brain: FakeBrain
+    app: web.Application
+
+    async def console(self, context: BrowserContext, name: str = "Moira Fraser") -> Page:
+        """The console with a new agent signed in."""
+        email = f"{name.split()[0].lower()}@example.com"
+        await add_account(self.app[DB], email=email, name=name, role="agent", password=PASSWORD)
+        return await self.sign_in(context, email, PASSWORD)
 
 
 def chat(page: Page) -> FrameLocator:
@@ -107,6 +118,17 @@ async def read_first(console: Page) -> None:
 
 
 @asynccontextmanager
+async def open_browser() -> AsyncIterator[Browser]:
+    """Debian's Chromium, which speaks to nobody but our pages."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=_SWITCHES)
+        try:
+            yield browser
+        finally:
+            await browser.close()
+
+
+@asynccontextmanager
 async def open_house(folder: Path, brain: FakeBrain | None = None) -> AsyncIterator[House]:
     """Start the server on a free port and a browser."""
     brain = brain or FakeBrain()
@@ -118,11 +140,7 @@ async def open_house(folder: Path, brain: FakeBrain | None = None) -> AsyncItera
     try:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        async with async_playwright() as playwright:
-            browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=_SWITCHES)
-            try:
-                yield House(url, brain, app, browser)
-            finally:
-                await browser.close()
+        async with open_browser() as browser:
+            yield House(url, browser, brain=brain, app=app)
     finally:
         await runner.cleanup()

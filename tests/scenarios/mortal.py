@@ -1,36 +1,31 @@
-"""A whole house in a process of its own, made to be killed: python -m tests.scenarios.mortal FOLDER.
+"""The whole server in a process of its own, made to be killed: python -m tests.scenarios.mortal FOLDER PORT.
 
-Reads one JSON message a line from stdin and prints its client_msg_id once it is acknowledged. Its
-channel writes what it sends to a file, and looks there first when an earlier try is in doubt.
+Everything is real but the models and the far end of the web channel: that is a file to which each
+message is written as it goes out, and which is looked at first when an earlier try is in doubt.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import sys
 from pathlib import Path
-from uuid import UUID
 
-from bot.casefile import FLOOR_KEY, MODE_KEY
-from bot.conversation import Conversation
-from bot.delivery import Delivery
+from bot import app as parts
+from bot import serve
+from bot.channels.web import WebChannel
 from bot.live import Live
-from bot.messages import Channel, ChannelName, Inbound, Outbound, Sent
-from bot.policy import Policy
-from bot.worker import Worker
-from storage import settings_store
+from bot.messages import Outbound, Sent
+from bot.settings import Settings
 from storage.database import Database
-from tests.fakes import FakeBrain, FakeServing
+from tests.fakes import FakeBrain
 
 
-class PaperChannel:
-    """Sends by writing a line; the far side of it can be looked at."""
+class PaperChannel(WebChannel):
+    """Shows messages to open widgets as the real one does, and writes them down to be looked at."""
 
-    name: ChannelName = "web"
-
-    def __init__(self, paper: Path) -> None:
+    def __init__(self, db: Database, live: Live, paper: Path) -> None:
+        super().__init__(db, live)
         self._paper = paper
 
     async def send(self, message: Outbound) -> Sent:
@@ -42,42 +37,26 @@ class PaperChannel:
             paper.write(line + "\n")
             paper.flush()
             os.fsync(paper.fileno())
+        await super().send(message)
         await asyncio.sleep(0.15)
         return Sent(line)
 
 
-async def live_until_killed(folder: Path) -> None:
-    """Serve stdin for ever."""
-    db = await Database.open(f"sqlite:///{folder / 'mortal.sqlite3'}")
-    await db.write(lambda tx: settings_store.put_setting(tx, MODE_KEY, "automatic"))
-    await db.write(lambda tx: settings_store.put_setting(tx, FLOOR_KEY, 0.5))
-    brain, live = FakeBrain(), Live()
-    brain.delay = 0.01
-    conversation = Conversation(db, FakeServing(brain), Policy(), live)
-    channels: dict[str, Channel] = {"web": PaperChannel(folder / "sent.txt")}
-    await Worker(db, conversation, node="mortal", at_once=4).start()
-    await Delivery(db, channels, live, node="mortal", due=conversation.delivery_due).start()
+def brain() -> FakeBrain:
+    """Quick, but not at once."""
+    made = FakeBrain()
+    made.delay = 0.01
+    return made
+
+
+async def live_until_killed(folder: Path, port: int) -> None:
+    """Serve for ever."""
+    vars(parts)["WebChannel"] = lambda db, live: PaperChannel(db, live, folder / "sent.txt")
+    settings = Settings(data_dir=folder, port=port, policy_mode="automatic")
+    await serve.open_doors(serve.make_runner(parts.build_app(settings, load_brain=brain)), settings)
     print("ready", flush=True)
-    lines = asyncio.StreamReader()
-    await asyncio.get_running_loop().connect_read_pipe(
-        lambda: asyncio.StreamReaderProtocol(lines), sys.stdin.buffer
-    )
-    # Several at once, as from many widgets.
-    tasks = set()
-    while line := await lines.readline():
-        task = asyncio.create_task(take(conversation, json.loads(line)))
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
     await asyncio.Event().wait()
 
 
-async def take(conversation: Conversation, said: dict[str, str]) -> None:
-    """Receive one message and acknowledge it."""
-    received = await conversation.receive(
-        Inbound("web", UUID(said["customer"]), said["text"], said["client_msg_id"])
-    )
-    print(received.message.client_msg_id, flush=True)
-
-
 if __name__ == "__main__":
-    asyncio.run(live_until_killed(Path(sys.argv[1])))
+    asyncio.run(live_until_killed(Path(sys.argv[1]), int(sys.argv[2])))

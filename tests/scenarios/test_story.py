@@ -13,7 +13,7 @@ from playwright.async_api import FrameLocator, Page, Route, WebSocketRoute, expe
 from bot.app import DB
 from storage import conversations
 from storage.database import Transaction
-from tests.fakes import draft
+from tests.fakes import draft, reading
 from tests.scenarios.browser import CHROMIUM, House, open_chat, open_house, read_first, write
 
 pytestmark = [
@@ -217,6 +217,32 @@ async def test_rejecting_takes_the_keyboard_through_the_reasons(house: House) ->
     await console.keyboard.press("Enter")
     await expect(console.locator(".card").nth(1)).to_contain_text("rejected")
     await expect(console.locator(".card.selected")).to_have_count(1)
+
+
+async def test_an_intent_that_is_less_likely_than_not_is_not_shown(house: House) -> None:
+    house.brain.readings.append(reading(intent_score=0.49))
+    shop = await house.shop(await house.context())
+    await open_chat(shop)
+    await write(shop, "Hm")
+    console = await house.console(await house.context())
+    await read_first(console)
+    await expect(console.locator(".chips .chip")).to_have_text("Neutral0.68")
+
+
+async def test_the_selected_draft_is_shown_in_full(house: House) -> None:
+    house.brain.answers.append([draft(), draft("I have asked the courier where it is. " * 9)])
+    shop = await house.shop(await house.context())
+    await open_chat(shop)
+    await write(shop, f"Where is my order {ORDER}?")
+    console = await house.console(await house.context())
+    await read_first(console)
+    text = console.locator(".card[data-number='2'] .draft")
+    await expect(text).to_be_visible()
+    is_cut = "node => node.scrollHeight > node.clientHeight + 1"
+    assert await text.evaluate(is_cut)
+    await console.keyboard.press("ArrowRight")
+    await expect(console.locator(".card[data-number='2']")).to_contain_class("selected")
+    assert not await text.evaluate(is_cut)
 
 
 async def test_notes_stay_with_the_team(house: House) -> None:

@@ -2,66 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
-import asyncpg
 import pytest
 
-from storage import accounts, conversations, schema_admin
+from storage import accounts, conversations
 from storage.database import Database
 from storage.migrations import upgrade
 from storage.records import Account, CandidateRecord, Customer, Received
-
-SERVER = os.environ.get("DESKHAND_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/")
-"""A PostgreSQL server on which the tests may make and drop databases."""
+from tests.postgres import empty, on_server, run_apart
 
 Say = Callable[..., Awaitable[Received]]
-
-
-def run_apart(work: Coroutine[Any, Any, Any]) -> Any:
-    """Run a coroutine on a loop of its own, in a thread of its own, away from the test's loop."""
-    outcome: list[Any] = []
-
-    def run() -> None:
-        try:
-            outcome.append(asyncio.run(work))
-        except Exception as error:
-            outcome.append(error)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    thread.join()
-    if isinstance(outcome[0], Exception):
-        raise outcome[0]
-    return outcome[0]
-
-
-async def on_server(*statements: str) -> None:
-    await on_database(SERVER + "postgres", *statements)
-
-
-async def on_database(url: str, *statements: str) -> None:
-    connection = await asyncpg.connect(url, timeout=3)
-    try:
-        for statement in statements:
-            await connection.execute(statement)
-    finally:
-        await connection.close()
-
-
-@pytest.fixture(scope="session")
-def server() -> str:
-    try:
-        run_apart(on_server("SELECT 1"))
-    except (OSError, asyncpg.PostgresError, TimeoutError) as error:
-        pytest.skip(f"no PostgreSQL server answers at {SERVER} ({type(error).__name__})")
-    return SERVER
 
 
 @pytest.fixture
@@ -69,16 +23,6 @@ def empty_postgres(server: str) -> Iterator[str]:
     """The URL of an empty PostgreSQL database."""
     name = f"deskhand_test_{uuid4().hex}"
     run_apart(on_server(f"CREATE DATABASE {name}"))
-    yield server + name
-    run_apart(on_server(f"DROP DATABASE {name} WITH (FORCE)"))
-
-
-@pytest.fixture(scope="session")
-def shared_postgres(server: str) -> Iterator[str]:
-    """The URL of a migrated PostgreSQL database that tests use one after the other."""
-    name = f"deskhand_test_{uuid4().hex}"
-    run_apart(on_server(f"CREATE DATABASE {name}"))
-    run_apart(upgrade(server + name))
     yield server + name
     run_apart(on_server(f"DROP DATABASE {name} WITH (FORCE)"))
 
@@ -91,9 +35,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         run_apart(upgrade(path))
         return path
     shared: str = request.getfixturevalue("shared_postgres")
-    tables = reversed(schema_admin.metadata.sorted_tables)
-    # making a database takes a second here, emptying one takes milliseconds
-    run_apart(on_database(shared, *(f"DELETE FROM {table.name}" for table in tables)))
+    empty(shared)
     return shared
 
 

@@ -297,3 +297,14 @@ async def test_seen_messages_are_delivered_once(db: Database, new_customer: Any,
             item.delivery for item in await conversations.messages_after(tx, received.conversation.id, 0)
         ]
     assert states == ["none", "delivered", "none", "delivered", "pending"]
+
+
+async def test_recent_messages_can_end_at_an_earlier_one(db: Database, new_customer: Any, say: Any) -> None:
+    customer = await new_customer(db)
+    received = [await say(db, customer.id, f"message {n}") for n in range(5)]
+    conversation_id = received[0].conversation.id
+    async with db.read() as tx:
+        latest = await conversations.recent_messages(tx, conversation_id, 2)
+        earlier = await conversations.recent_messages(tx, conversation_id, 2, up_to_seq=3)
+    assert [message.seq for message in latest] == [4, 5]
+    assert [message.seq for message in earlier] == [2, 3]

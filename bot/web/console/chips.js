@@ -3,13 +3,16 @@
 import { el } from "/widget/dom.js";
 import { language, mood, plain } from "./words.js";
 
+// An intent that is less likely than not is no news: better no chip than a wrong one.
+const LIKELY = 0.5;
+
 export function chips(analysis) {
   const { sentiment, intent } = analysis;
   return el(
     "p",
     { class: "chips" },
     sentiment && moodChip(sentiment),
-    intent?.name && chip(plain(intent.name), intent.score, "Intent and its probability"),
+    intent?.name && intent.score >= LIKELY && chip(plain(intent.name), intent.score, "Intent and its probability"),
     isForeign(analysis) && el("span", { class: "chip" }, language(analysis.language)),
   );
 }
@@ -19,6 +22,7 @@ const isForeign = ({ language: code }) => code && code !== "en" && code !== "und
 function moodChip({ label, score, negative, neutral, positive }) {
   const all = `negative ${two(negative)}, neutral ${two(neutral)}, positive ${two(positive)}`;
   const node = chip(mood(label), score, `Mood: ${all}`);
+  node.classList.add("mooded");
   node.prepend(dot(label));
   return node;
 }

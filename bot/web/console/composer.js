@@ -15,6 +15,7 @@ const field = document.getElementById("text");
 const hint = document.getElementById("hint");
 const origin = document.getElementById("origin");
 const button = document.getElementById("send");
+const touch = matchMedia("(pointer: coarse)");
 const kept = new Map();
 let shownId = null;
 let lastTyping = 0;
@@ -165,7 +166,8 @@ function render() {
 function placeholder(writer, isNote) {
   if (!writer) return "You can read here, not write";
   if (isNote) return "Only your colleagues see this";
-  return usable().length ? "Write a reply, or press 1, 2 or 3" : "Write a reply";
+  if (!usable().length) return "Write a reply";
+  return touch.matches ? "Write a reply, or tap a draft" : "Write a reply, or press 1, 2 or 3";
 }
 
 const isEdited = (draft) => field.value.trim() !== draft.text.trim();

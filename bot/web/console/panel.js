@@ -65,7 +65,7 @@ function model() {
     el("h3", {}, "Drafts"),
     facts([
       ["Model", suggestion.model_version],
-      ["Made in", `${Math.round(suggestion.latency_ms)} ms`],
+      ["Made in", `${(suggestion.latency_ms / 1000).toFixed(1)} s`],
     ]),
   ];
 }

@@ -7,7 +7,7 @@ import { insert } from "./composer.js";
 import { withGaps } from "./marks.js";
 import { askReason } from "./reasons.js";
 import { canWrite, change, isStale, on, state, usable } from "./store.js";
-import { plain, source } from "./words.js";
+import { handoff, plain, source } from "./words.js";
 
 const DRAFTING_MS = 30000;
 const strip = document.getElementById("strip");
@@ -77,8 +77,8 @@ function standing() {
   if (messages.some((message) => ["agent", "bot"].includes(message.kind) && message.seq > latest.seq)) return "";
   const isOld = suggestion && (suggestion.state === "stale" || isStale(suggestion.based_on_seq));
   if (suggestion && !isOld) {
-    if (suggestion.state === "open" && !suggestion.candidates.length)
-      return `No suggestion: ${suggestion.why || "none was good enough"}.`;
+    if (!suggestion.candidates.length)
+      return `No suggestion: ${handoff(suggestion.why || "none was good enough")}.`;
     return "";
   }
   const old =
@@ -98,10 +98,7 @@ function card(candidate, at) {
   const stale = suggestion.state === "stale" || isStale(suggestion.based_on_seq);
   const gone = Boolean(candidate.outcome) || suggestion.state !== "open";
   const used = state.draft?.suggestion_id === suggestion.id && state.draft.position === candidate.position;
-  const titles = candidate.evidence
-    .map((evidence) => evidence.title)
-    .filter(Boolean)
-    .join("\n");
+  const titles = basis(candidate.evidence);
   const classes = [
     "card",
     stale && "stale",
@@ -121,17 +118,18 @@ function card(candidate, at) {
         disabled: stale || gone,
         onclick: () => choose(number),
         "aria-label": `Suggestion ${number}, match ${two(candidate.score)}: ${candidate.text}`,
+        "aria-description": titles,
         "aria-pressed": String(used),
         "aria-keyshortcuts": String(number),
       },
-      el("span", {}, withGaps(candidate.text, candidate.unfilled)),
+      el("kbd", { class: "key" }, String(number)),
+      el("span", { class: "draft" }, withGaps(candidate.text, candidate.unfilled)),
     ),
     el(
       "p",
       { class: "facts" },
-      el("kbd", {}, String(number)),
       el("span", { title: "How well the ranking model thinks it fits, 0 to 1" }, `match ${two(candidate.score)}`),
-      el("span", { title: titles || null, class: titles ? "sourced" : null }, source(candidate.source)),
+      el("span", { title: titles, class: titles && "sourced" }, source(candidate.source)),
       // The text is cut to some lines: what it lacks has to be seen all the same.
       candidate.unfilled.length > 0 &&
         el("span", { class: "gap" }, `lacks ${candidate.unfilled.map(plain).join(", ")}`),
@@ -156,4 +154,10 @@ function card(candidate, at) {
         ),
     ),
   );
+}
+
+// What the draft leans on, a line each, to be read while pointing at its source; null where it is nothing.
+function basis(evidence) {
+  const lines = evidence.filter(({ title }) => title).map(({ kind, title }) => `• ${source(kind)}: ${title}`);
+  return lines.length ? ["Leans on", ...lines].join("\n") : null;
 }

@@ -81,7 +81,11 @@ async def test_nothing_else_is_served(desk: Desk, path: str) -> None:
 
 async def test_without_the_demo_there_is_no_shop(tmp_path: Path) -> None:
     async with open_desk(tmp_path, demo=False) as desk:
-        assert "Deskhand" in await (await desk.call("GET", "/")).text()
+        response = await desk.call("GET", "/")
+        assert await response.read() == (desk.services.web_dir / "index.html").read_bytes()
+        assert response.headers["Content-Security-Policy"] == policy("front")
+        again = await desk.call("GET", "/", headers={"If-None-Match": response.headers["ETag"]})
+        assert again.status == 304
         assert (await desk.call("GET", "/demo/index.html")).status == 404
 
 
@@ -100,7 +104,7 @@ async def test_the_console_has_one_address(desk: Desk) -> None:
 
 
 def test_no_policy_allows_inline_or_foreign_scripts() -> None:
-    for area in ("console", "widget", "demo"):
+    for area in ("front", "console", "widget", "demo"):
         rules = policy(area, ["https://shop.example.com"])
         assert "unsafe" not in rules
         assert "*" not in rules

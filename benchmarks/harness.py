@@ -7,7 +7,6 @@ import json
 import os
 import platform
 import re
-import secrets
 import subprocess
 import sys
 import tempfile
@@ -46,8 +45,12 @@ class Server:
 async def server(port: int = 8099) -> AsyncIterator[Server]:
     """Start `deskhand serve --demo` on an empty data folder, wait until its models are loaded."""
     with tempfile.TemporaryDirectory() as folder:
-        environment = {**os.environ, "DESKHAND_DATA_DIR": folder, "DESKHAND_SOCKETS_PER_ADDRESS": "1000"}
-        password = secrets.token_urlsafe(16)
+        environment = {
+            **os.environ,
+            "DESKHAND_DATA_DIR": folder,
+            "DESKHAND_SOCKETS_PER_ADDRESS": "1000",
+            "DESKHAND_VISITORS_PER_MINUTE": "6000",
+        }
         command = [sys.executable, "-m", "bot.cli", "serve", "--demo", "--port", str(port)]
         process = subprocess.Popen(
             command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True

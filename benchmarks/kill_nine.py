@@ -55,7 +55,7 @@ class Ledger:
 
 async def start(folder: Path, log: Path) -> asyncio.subprocess.Process:
     """A server on `folder`; returns once it answers."""
-    environment = {**os.environ, "DESKHAND_DATA_DIR": str(folder)}
+    environment = {**os.environ, "DESKHAND_DATA_DIR": str(folder), "DESKHAND_VISITORS_PER_MINUTE": "600"}
     with log.open("a") as errors:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "bot.cli", "serve", "--port", str(PORT),

@@ -159,7 +159,9 @@ def _spine(settings: Settings, demo: bool, web_dir: Path) -> Lifetime:
             live=app[LIVE],
             passwords=Passwords(),
             limits=Limits(
-                sockets_per_address=settings.sockets_per_address, sockets_per_node=settings.sockets_per_node
+                sockets_per_address=settings.sockets_per_address,
+                sockets_per_node=settings.sockets_per_node,
+                visitors_per_minute=settings.visitors_per_minute,
             ),
             metrics=Metrics(),
             demo=demo,

@@ -48,6 +48,7 @@ class Settings:
     sign_in_minutes: Annotated[int, "Window in which sign_in_tries are counted."] = 15
     sockets_per_address: Annotated[int, "Open WebSockets from one address."] = 20
     sockets_per_node: Annotated[int, "Open WebSockets on this node."] = 5000
+    visitors_per_minute: Annotated[int, "New visitors from one address in a minute."] = 30
     drain_seconds: Annotated[int, "At SIGTERM, how long /ready says 503 before the sockets close."] = 5
 
     def __post_init__(self) -> None:
@@ -58,7 +59,7 @@ class Settings:
         _between("drain_seconds", self.drain_seconds, 0, 5)
         for name in ("workers", "session_idle_hours", "session_days", "sign_in_tries"):
             _between(name, getattr(self, name), 1, 10_000)
-        for name in ("sign_in_minutes", "sockets_per_address", "sockets_per_node"):
+        for name in ("sign_in_minutes", "sockets_per_address", "sockets_per_node", "visitors_per_minute"):
             _between(name, getattr(self, name), 1, 1_000_000)
         for origin in (*self.widget_origins, *([self.public_url] if self.public_url else [])):
             _check_origin(origin)

@@ -26,15 +26,16 @@ from nlp.context import QUERY_WIDTH, WIDTH, query_vectors
 from nlp.reading import Reader
 from nlp.recognisers import Catalogue, recognise
 from nlp.retrieval import Entry, Index, Vectors, passages
-from nlp.types import Entity, KnowledgeItem, Role, Turn
+from nlp.types import Analysis, Entity, KnowledgeItem, Role, Turn
 
 log = logging.getLogger(__name__)
 
 LOOKED_UP = {"date": "eta_date", "amount": "refund_amount"}
+SURE_OF_INTENT = 0.5
 CACHE_FILE = "index.safetensors"
 TITLE = 60
 """Characters of a past reply that stand for it where it has no title."""
-FORMAT = "4"
+FORMAT = "5"
 """Part of every cache key: raise it when the way that items are read changes."""
 
 
@@ -80,7 +81,7 @@ def build_index(knowledge: Knowledge, reader: Reader, *, cache: Path | None = No
 def _make(items: Sequence[KnowledgeItem], knowledge: Knowledge, reader: Reader) -> list[list[_Made]]:
     """Entries and vectors of items, all texts read in batches."""
     read = dict.fromkeys(t for item in items if item.kind == "reply" for t in _texts(item))
-    found = dict(zip(read, reader.entities(list(read)), strict=True))
+    found = dict(zip(read, reader.read(list(read)), strict=True))
     catalogue = Catalogue(knowledge.products)
     groups = [
         _passages(item, knowledge, catalogue)
@@ -118,22 +119,28 @@ def _passages(item: KnowledgeItem, knowledge: Knowledge, catalogue: Catalogue) -
 
 
 def _reply(
-    item: KnowledgeItem, found: Mapping[str, Sequence[Entity]], knowledge: Knowledge, catalogue: Catalogue
+    item: KnowledgeItem, found: Mapping[str, Analysis], knowledge: Knowledge, catalogue: Catalogue
 ) -> list[_Found]:
     values = _values(item.turns, found)
     facts = knowledge.facts
-    template = _agent_template(item.text, found[item.text], values, catalogue, facts)
-    turns = [_turn_template(t, found[t.text], values, catalogue, facts) for t in item.turns]
+    template = _agent_template(item.text, found[item.text].entities, values, catalogue, facts)
+    turns = [_turn_template(t, found[t.text].entities, values, catalogue, facts) for t in item.turns]
     title = item.title or textwrap.shorten(slots.spoken(template), TITLE, placeholder="…")
-    return [(Entry("reply", item.id, title, template, item.intent), turns)]
+    return [(Entry("reply", item.id, title, template, item.intent or _intent(item.turns, found)), turns)]
 
 
-def _values(turns: Sequence[Turn], found: Mapping[str, Sequence[Entity]]) -> dict[str, str]:
+def _intent(turns: Sequence[Turn], found: Mapping[str, Analysis]) -> str:
+    """What the customer was asking for when the reply came, "" where that is not clear."""
+    asked = [found[t.text].intent for t in turns if t.role == "customer"]
+    return next((i.name for i in reversed(asked) if i.score >= SURE_OF_INTENT), "")
+
+
+def _values(turns: Sequence[Turn], found: Mapping[str, Analysis]) -> dict[str, str]:
     """Values that the customer gave, by slot."""
     values: dict[str, str] = {}
     for turn in turns:
         if turn.role == "customer":
-            values |= {slots.slot_of(e.type) or "": e.text for e in found[turn.text]}
+            values |= {slots.slot_of(e.type) or "": e.text for e in found[turn.text].entities}
     values.pop("", None)
     return values
 

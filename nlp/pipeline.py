@@ -8,13 +8,13 @@ their slots. Knows the parts of this package; knows no database and no customer.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from nlp import slots
 from nlp.context import newest, query_vectors
-from nlp.generator import Generator
+from nlp.generator import Generated, Generator
 from nlp.memory import Knowledge, build_index, delexicaliser
 from nlp.prompts import Prompt
 from nlp.ranking import Candidate, Ranker, choose
@@ -24,10 +24,10 @@ from nlp.registry import Version
 from nlp.retrieval import Index, Vectors
 from nlp.types import Analysis, Draft, Evidence, ReplyRequest, Role
 
-FLOOR = 0.12
+FLOOR = 0.08
 """A candidate with a lower score is not shown at all."""
 REPLIES_SHOWN_TO_MODEL = 3
-REPLIES_AS_CANDIDATES = 5
+REPLIES_AS_CANDIDATES = 8
 ARTICLE_COSINE = 0.55
 """A help passage this near to the question is a candidate by itself."""
 MAX_TURNS = 6
@@ -158,18 +158,45 @@ class Pipeline:
         drafted, chances = self._generator.draft([c.prompt for c in cases], [c.known for c in cases], texts)
         flat = [d.template for group in drafted for d in group] + [t for group in texts for t in group]
         vectors = self._sentences(flat)
-        pools = []
-        for case, drafts, group, scores in zip(cases, drafted, found, chances, strict=True):
-            shown = tuple(case.replies[:REPLIES_SHOWN_TO_MODEL])
-            pool = [
-                Candidate(d.template, "generated", vectors[d.template], d.logprob, evidence=shown)
-                for d in drafts
-            ]
-            for (one, text), chance in zip(group, scores, strict=True):
-                same = self._index.intent_of(one.id) == case.request.analysis.intent.name
-                pool.append(Candidate(text, one.kind, vectors[text], chance, one.score, same, (one,)))
-            pools.append(_distinct(pool))
-        return pools
+        return [self._pool(*one, vectors) for one in zip(cases, drafted, found, chances, strict=True)]
+
+    def _pool(
+        self,
+        case: _Case,
+        drafts: Sequence[Generated],
+        found: Sequence[tuple[Evidence, str]],
+        chances: Sequence[float],
+        vectors: Mapping[str, Vectors],
+    ) -> list[Candidate]:
+        """The candidates of one case, none twice."""
+        context = [text for _, text in case.turns]
+        shown = tuple(case.replies[:REPLIES_SHOWN_TO_MODEL])
+        intent = case.request.analysis.intent.name
+        pool = [
+            Candidate(
+                draft.template,
+                "generated",
+                vectors[draft.template],
+                draft.logprob,
+                novelty=self._index.novelty(draft.template, context),
+                evidence=shown,
+            )
+            for draft in drafts
+        ]
+        for (one, text), chance in zip(found, chances, strict=True):
+            pool.append(
+                Candidate(
+                    text,
+                    one.kind,
+                    vectors[text],
+                    chance,
+                    retrieval=one.score,
+                    same_intent=self._index.intent_of(one.id) == intent,
+                    novelty=self._index.novelty(text, context),
+                    evidence=(one,),
+                )
+            )
+        return list({c.template: c for c in reversed(pool)}.values())[::-1]
 
     def _sentences(self, templates: Sequence[str]) -> dict[str, Vectors]:
         """Sentence vectors by template; what the index has is not read again."""
@@ -206,7 +233,3 @@ class Pipeline:
 def _unaddressed(template: str, known: frozenset[str]) -> str:
     """A template without its "..., NAME" where we do not know the name."""
     return template if "customer_name" in known else _VOCATIVE.sub("", template)
-
-
-def _distinct(pool: Sequence[Candidate]) -> list[Candidate]:
-    return list({c.template: c for c in reversed(pool)}.values())[::-1]

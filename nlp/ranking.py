@@ -61,6 +61,8 @@ class Candidate:
     retrieval: float = 0.0
     """Cosine of the query and what the candidate was found by; 0 for a generated one."""
     same_intent: bool = False
+    novelty: float = 0.0
+    """How much it speaks of what nobody has mentioned, 0..1."""
     evidence: tuple[Evidence, ...] = ()
 
 
@@ -79,6 +81,7 @@ class Features:
     unfilled: float
     asks_known: float
     repeats_agent: float
+    novelty: float
 
     @classmethod
     def names(cls) -> tuple[str, ...]:
@@ -136,6 +139,10 @@ class Ranker:
         }
         save_file(tensors, folder / FILE)
 
+    def explain(self) -> dict[str, float]:
+        """The weight of each feature, standardised: what moves the score, and which way."""
+        return {n: round(float(w), 3) for n, w in zip(Features.names(), self._weights, strict=True)}
+
     def question(self, query: Vectors) -> Vectors:
         """A query vector in the matcher's space, shape (d,)."""
         found: Vectors = project(query[None], self._context)[0]
@@ -172,6 +179,7 @@ class Ranker:
                 unfilled=float(len(set(slots.slots_in(c.template)) - known)),
                 asks_known=float(bool(asked_slots(c.template) & known)),
                 repeats_agent=float(_bare(c.template) in earlier),
+                novelty=c.novelty,
             )
             for i, c in enumerate(candidates)
         ]

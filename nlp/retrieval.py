@@ -6,8 +6,10 @@ encoder: `nlp.memory` makes the entries.
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +32,12 @@ def passages(body: str) -> list[str]:
         else:
             out.append(sentence)
     return out
+
+
+def words(template: str) -> list[str]:
+    """The words of a template, lower case, plural and possessive s left off; slots are no words."""
+    bare = re.sub(r"<\|slot:[a-z_]+\|>", " ", template.lower())
+    return [w.removesuffix("'s").removesuffix("s") for w in re.findall(r"[a-z][a-z'-]+", bare)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +68,8 @@ class Index:
         }
         self._intents = {e.id: e.intent for e in found}
         self._texts = {e.text: t for e, t in zip(found, texts, strict=True)}
+        self._said_in = Counter(w for e in found if e.kind == "reply" for w in set(words(e.text)))
+        self._replies = max(2, sum(e.kind == "reply" for e in found))
 
     def __len__(self) -> int:
         return sum(len(shelf.entries) for shelf in self._shelves.values())
@@ -71,6 +81,19 @@ class Index:
     def vector_of(self, text: str) -> Vectors | None:
         """The sentence vector (384,) of an entry's text, None for a text that is no entry's."""
         return self._texts.get(text)
+
+    def novelty(self, text: str, context: Iterable[str]) -> float:
+        """How much a text speaks of what nobody has mentioned, 0..1.
+
+        Mean rarity of its three rarest words that stand in none of the `context` texts; the rarity of
+        a word is its inverse frequency among the remembered replies, on a log scale.
+        """
+        said = {w for other in context for w in words(other)}
+        rare = sorted((self._rarity(w) for w in set(words(text)) - said), reverse=True)[:3]
+        return sum(rare) / 3
+
+    def _rarity(self, word: str) -> float:
+        return 1.0 - math.log(1 + self._said_in[word]) / math.log(1 + self._replies)
 
     def project(self, through: Callable[[Vectors], Vectors]) -> Vectors:
         """The replies' sentence vectors through a function of rows; for `nearest_replies`."""

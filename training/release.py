@@ -31,9 +31,8 @@ from training.corpus import Dialogue, read_articles, read_everyday, read_shop, t
 from training.dataset import NEIGHBOURS, Memory, by_parts, moments
 from training.privacy import owners, recited
 from training.ranker import GOOD_COSINE, fit_matcher, fit_scorer, untrained
-from training.recombine import recombine
 from training.replies import Question
-from training.starter import PUBLIC_SETS, CachedEmbedder, public_dialogues
+from training.starter import PUBLIC_SETS, CachedEmbedder, Corpora
 from training.values import Filler
 
 log = logging.getLogger(__name__)
@@ -90,26 +89,43 @@ def fit(bench: Bench, matcher_on: Sequence[Dialogue], embedder: CachedEmbedder, 
     brain = bench.pipeline(blank)
     rows: list[Features] = []
     good: list[bool] = []
-    for start in range(0, len(bench.dev), replies.BATCH):
-        asked = bench.dev[start : start + replies.BATCH]
-        truths = bench.reader.encoder.embed([slots.spoken(q.truth) for q in asked])
-        pools = brain.candidates([q.request for q in asked])
-        for question, truth, (query, pool) in zip(asked, truths, pools, strict=True):
-            known = frozenset({**question.request.values, **question.request.facts})
-            said = [t.text for t in question.request.turns if t.role == "agent"]
-            rows += blank.features(query, pool, known, said)
-            good += [float(c.vector @ truth) >= GOOD_COSINE for c in pool]
+    truths = bench.reader.encoder.embed([slots.spoken(q.truth) for q in bench.dev])
+    found = replies.candidates_of(brain, bench.dev)
+    for question, truth, (query, pool) in zip(bench.dev, truths, found, strict=True):
+        known = frozenset({**question.request.values, **question.request.facts})
+        said = [t.text for t in question.request.turns if t.role == "agent"]
+        rows += blank.features(query, pool, known, said)
+        good += [float(c.vector @ truth) >= GOOD_COSINE for c in pool]
     log.info("ranker: %d candidates of %d questions, %.3f good", len(rows), len(bench.dev), np.mean(good))
-    return fit_scorer(context, reply, rows, np.array(good))
+    ranker = fit_scorer(context, reply, rows, np.array(good))
+    log.info("ranker weights: %s", json.dumps(ranker.explain()))
+    return ranker
 
 
 def measure(bench: Bench, ranker: Ranker) -> dict[str, Any]:
     """Figures of the whole pipeline and of its two baselines on the test half."""
     brain, embed = bench.pipeline(ranker), bench.reader.encoder.embed
     shown = [[d.template for d in group] for group in replies.suggest_all(brain, bench.test)]
+    found = replies.candidates_of(brain, bench.test)
+    queries = np.stack([query for query, _ in found])
+    hits = {
+        f"hit_at_1_of_{among}": round(
+            replies.hit_at_1(
+                bench.test,
+                lambda query, texts: ranker.answers(texts) @ ranker.question(query),
+                queries,
+                embed,
+                among=among,
+                seed=17,
+            ),
+            4,
+        )
+        for among in (10, 100)
+    }
     return {
+        **hits,
         "suggestions": replies.figures(bench.test, shown, embed),
-        **replies.baselines(brain, bench.test, embed),
+        **replies.baselines(bench.test, [pool for _, pool in found], embed),
     }
 
 
@@ -209,12 +225,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     embedder = CachedEmbedder(arguments.work / "vectors")
     bench = prepare(arguments.shop, arguments.folder, arguments.work / "index", arguments.seed)
-    shop = recombine(read_shop(arguments.shop), embedder, seed=arguments.seed)
-    public = public_dialogues(arguments.conversations)
-    ranker = fit(bench, shop, embedder, arguments.seed)
+    corpora = Corpora(arguments, embedder)
+    ranker = fit(bench, bench.train, embedder, arguments.seed)
     ranker.save(arguments.folder / "reply")
     judged = measure(bench, ranker)
-    spans = recitation(bench, public, shop, embedder)
+    spans = recitation(bench, corpora.public, corpora.mixed, embedder)
     run = json.loads((arguments.work / "figures.json").read_text())
     card(arguments.folder / "reply", run, judged, spans)
     write_manifest(arguments.folder, {"run": run, "replies": judged, "recitation": spans})

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from nlp import slots
 from nlp.pipeline import Pipeline
+from nlp.ranking import Candidate
 from nlp.reading import Reader
 from nlp.types import Draft, KnowledgeItem, ReplyRequest, Turn
 from nlp.values import conversation_values
@@ -25,6 +26,8 @@ from training.values import Filler
 
 Vectors = NDArray[np.float32]
 BATCH = 8
+TURNS = 12
+"""Turns before a reply that are remembered with it, as storage hands them out."""
 _BREAK = "\x1e"
 
 
@@ -52,10 +55,9 @@ def past_replies(dialogues: Iterable[Dialogue], filler: Filler) -> list[Knowledg
         turns = filled(dialogue, filler)
         for at, turn in enumerate(turns):
             if turn.role == "agent" and at:
-                title = dialogue.intent.replace("_", " ")
                 items.append(
                     KnowledgeItem(
-                        "reply", f"{dialogue.id}/{at}", title, turn.text, tuple(turns[:at]), dialogue.intent
+                        "reply", f"{dialogue.id}/{at}", "", turn.text, tuple(turns[max(0, at - TURNS) : at])
                     )
                 )
     return items
@@ -131,17 +133,26 @@ def figures(
     return out
 
 
+def candidates_of(brain: Pipeline, asked: Sequence[Question]) -> list[tuple[Vectors, list[Candidate]]]:
+    """Query vectors and unranked candidates of all questions, in batches."""
+    out: list[tuple[Vectors, list[Candidate]]] = []
+    for start in range(0, len(asked), BATCH):
+        out += brain.candidates([q.request for q in asked[start : start + BATCH]])
+    return out
+
+
 def baselines(
-    brain: Pipeline, asked: Sequence[Question], embed: Callable[[Sequence[str]], Vectors]
+    asked: Sequence[Question],
+    pools: Sequence[Sequence[Candidate]],
+    embed: Callable[[Sequence[str]], Vectors],
 ) -> dict[str, dict[str, float]]:
-    """The same figures for retrieval in its own order and for the generator in its own order."""
+    """The same figures for what was retrieved, by cosine, and for what was generated, greedy first."""
     found: list[list[str]] = []
     drafted: list[list[str]] = []
-    for start in range(0, len(asked), BATCH):
-        for _, pool in brain.candidates([q.request for q in asked[start : start + BATCH]]):
-            replies = sorted((c for c in pool if c.source == "reply"), key=lambda c: -c.retrieval)
-            found.append([c.template for c in replies[:3]])
-            drafted.append([c.template for c in pool if c.source == "generated"][:3])
+    for pool in pools:
+        replies = sorted((c for c in pool if c.source == "reply"), key=lambda c: -c.retrieval)
+        found.append([c.template for c in replies[:3]])
+        drafted.append([c.template for c in pool if c.source == "generated"][:3])
     return {
         "retrieval_only": figures(asked, found, embed),
         "generation_only": figures(asked, drafted, embed),

@@ -278,7 +278,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=Path("nlp/starter/reply"))
     parser.add_argument("--work", type=Path, default=Path("build/starter"), help="checkpoints and caches")
     parser.add_argument("--seed", type=int, default=17)
-    parser.add_argument("--steps", type=int, nargs=2, default=(1000, 2800), help="of the two stages")
+    parser.add_argument("--steps", type=int, nargs=2, default=(1000, 1100), help="of the two stages")
     arguments = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     print(json.dumps(train(arguments), indent=2))

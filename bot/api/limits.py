@@ -81,10 +81,15 @@ class Limits:
     """The limits of one node."""
 
     def __init__(
-        self, *, sockets_per_address: int, sockets_per_node: int, clock: Clock = time.monotonic
+        self,
+        *,
+        sockets_per_address: int,
+        sockets_per_node: int,
+        visitors_per_minute: int = 30,
+        clock: Clock = time.monotonic,
     ) -> None:
-        self.new_visitors = Buckets(rate=0.5, burst=30, clock=clock)
-        """Visitor tokens by address: 30 a minute."""
+        self.new_visitors = Buckets(rate=visitors_per_minute / 60, burst=visitors_per_minute, clock=clock)
+        """Visitor tokens by address."""
         self.customer_calls = Buckets(rate=10, burst=40, clock=clock)
         """REST calls by customer."""
         self.sign_ins = Buckets(rate=0.2, burst=60, clock=clock)

@@ -13,7 +13,7 @@ from safetensors import safe_open
 from nlp.context import QUERY_WIDTH
 from nlp.memory import CACHE_FILE, Knowledge, build_index, mentions
 from nlp.retrieval import Index
-from nlp.types import Entity, Evidence, KnowledgeItem, Turn
+from nlp.types import Analysis, Entity, Evidence, Intent, KnowledgeItem, Sentiment, Turn
 
 
 class FakeEncoder:
@@ -35,15 +35,21 @@ class FakeReader:
         self.encoder = FakeEncoder()
         self._names = names
 
-    def entities(self, texts: Sequence[str]) -> list[tuple[Entity, ...]]:
-        return [
-            tuple(
-                Entity("person", n, t.index(n), t.index(n) + len(n), n, 0.9, "tagger")
-                for n in self._names
-                if n in t
-            )
-            for t in texts
-        ]
+    def read(self, texts: Sequence[str]) -> list[Analysis]:
+        return [self.analysis(t) for t in texts]
+
+    def analysis(self, text: str) -> Analysis:
+        found = tuple(
+            Entity("person", n, text.index(n), text.index(n) + len(n), n, 0.9, "tagger")
+            for n in self._names
+            if n in text
+        )
+        return reading(found)
+
+
+def reading(entities: tuple[Entity, ...]) -> Analysis:
+    vector = np.zeros(384, dtype=np.float32)
+    return Analysis("en", 1.0, Sentiment(0.0, 1.0, 0.0), entities, Intent("order_status", 0.8), vector)
 
 
 REPLY = KnowledgeItem(
@@ -138,8 +144,12 @@ def test_what_an_agent_looked_up_is_to_be_looked_up_again() -> None:
 class DateReader(FakeReader):
     """Finds Monday."""
 
-    def entities(self, texts: Sequence[str]) -> list[tuple[Entity, ...]]:
-        at = [t.find("Monday") for t in texts]
-        return [
-            (Entity("date", "Monday", i, i + 6, "Monday", 1.0, "recogniser"),) if i >= 0 else () for i in at
-        ]
+    def analysis(self, text: str) -> Analysis:
+        at = text.find("Monday")
+        found = Entity("date", "Monday", at, at + 6, "Monday", 1.0, "recogniser")
+        return reading((found,) if at >= 0 else ())
+
+
+def test_a_reply_without_an_intent_gets_that_of_its_question() -> None:
+    told = KnowledgeItem("reply", "r", "", "It is on its way.", (Turn("customer", "Where is it?"),))
+    assert index(FakeReader(), Knowledge({}, (), (told,))).intent_of("r") == "order_status"

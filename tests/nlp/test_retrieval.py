@@ -42,6 +42,15 @@ def test_what_answers_better_goes_first_and_the_score_stays_the_cosine() -> None
     assert found[0].score == pytest.approx(0.02, abs=1e-3)
 
 
+def test_what_nobody_mentioned_and_few_replies_say_is_novel() -> None:
+    common = [(Entry("reply", str(i), "", f"your order number {i}", ""), unit(1, i)) for i in range(30)]
+    made = index(*common, (Entry("reply", "x", "", "enjoy the shoelaces", ""), unit(1)))
+    order = made.novelty("Your order number?", ["hello"])
+    laces = made.novelty("The shoelaces, wellingtons and granddaughters?", ["hello"])
+    assert order < 0.2 < 0.7 < laces
+    assert made.novelty("The shoelaces?", ["my shoelace broke"]) < made.novelty("The shoelaces?", ["hello"])
+
+
 def test_the_vector_of_a_text_is_known() -> None:
     made = index(*REPLIES)
     assert made.vector_of("other words") is not None

@@ -24,7 +24,7 @@ from nlp.registry import Version
 from nlp.retrieval import Index, Vectors
 from nlp.types import Analysis, Draft, Evidence, ReplyRequest, Role
 
-FLOOR = 0.08
+FLOOR = 0.02
 """A candidate with a lower score is not shown at all."""
 REPLIES_SHOWN_TO_MODEL = 3
 REPLIES_AS_CANDIDATES = 8

@@ -31,7 +31,8 @@ def conversation_values(messages: Iterable[tuple[str, Sequence[Entity]]]) -> dic
             if slot is None or entity.type in NEVER_REPEATED:
                 continue
             if slot != "customer_name" or is_own_name(text, entity.start, entity.end):
-                values[slot] = entity.value
+                # A phone number goes back as it was typed: its country was only guessed.
+                values[slot] = entity.text if entity.type == "phone" else entity.value
     return values
 
 

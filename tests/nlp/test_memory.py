@@ -153,3 +153,11 @@ class DateReader(FakeReader):
 def test_a_reply_without_an_intent_gets_that_of_its_question() -> None:
     told = KnowledgeItem("reply", "r", "", "It is on its way.", (Turn("customer", "Where is it?"),))
     assert index(FakeReader(), Knowledge({}, (), (told,))).intent_of("r") == "order_status"
+
+
+def test_a_long_number_that_no_rule_can_name_does_not_stay() -> None:
+    told = KnowledgeItem(
+        "reply", "r", "", "I ring 07700 989249 about 105806.", (Turn("customer", "Call me"),)
+    )
+    (found,) = replies(index(FakeReader(), Knowledge({}, (), (told,))))
+    assert found.text == "I ring <|slot:phone|> about <|slot:order_id|>."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nlp.memory import Knowledge
-from nlp.pipeline import FLOOR, Pipeline
+from nlp.pipeline import FLOOR, Pipeline, foreign_values
 from nlp.registry import STARTER, STARTER_FOLDER, verify
 from nlp.types import KnowledgeItem, ReplyRequest, Turn
 
@@ -78,3 +78,12 @@ def test_an_empty_knowledge_still_works() -> None:
     bare = Pipeline.load(verify(STARTER_FOLDER, STARTER), Knowledge({}))
     (drafts,) = bare.suggest([request(bare, "Where is my parcel?")])
     assert len(drafts) <= 3
+
+
+def test_another_customers_values_are_stopped_at_the_last_door() -> None:
+    said = "my order is TT-104823, call 020 7946 0182"
+    assert foreign_values("Ring +44 7700 989249 or mail zoe@mail.example.", said) == [
+        "44 7700 989249",
+        "zoe@mail.example",
+    ]
+    assert foreign_values("I have TT-104823 and 02079460182, 2 pieces, 14 days.", said) == []

@@ -30,3 +30,9 @@ def test_only_the_writers_own_name_is_theirs() -> None:
 
 def test_cards_are_never_repeated() -> None:
     assert conversation_values([said("4242424242424242", ("card", "4242424242424242"))]) == {}
+
+
+def test_a_phone_number_stays_as_it_was_typed() -> None:
+    text = "call 07700 900123"
+    found = Entity("phone", "07700 900123", 5, 17, "+497700900123", 1.0, "recogniser")
+    assert conversation_values([(text, [found])]) == {"phone": "07700 900123"}

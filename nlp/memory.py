@@ -37,7 +37,7 @@ SURE_OF_INTENT = 0.5
 CACHE_FILE = "index.safetensors"
 TITLE = 60
 """Characters of a past reply that stand for it where it has no title."""
-FORMAT = "6"
+FORMAT = "7"
 """Part of every cache key: raise it when the way that items are read changes."""
 
 
@@ -128,7 +128,10 @@ def _reply(
     template = _agent_template(item.text, found[item.text].entities, values, catalogue, facts)
     turns = [_turn_template(t, found[t.text].entities, values, catalogue, facts) for t in item.turns]
     title = item.title or textwrap.shorten(slots.spoken(template), TITLE, placeholder="…")
-    return [(Entry("reply", item.id, title, template, item.intent or _intent(item.turns, found)), turns)]
+    intent = item.intent or _intent(item.turns, found)
+    moods = [found[t.text].sentiment.negative for t in item.turns if t.role == "customer"]
+    negative = moods[-1] if moods else 0.5
+    return [(Entry("reply", item.id, title, template, intent, negative), turns)]
 
 
 def _intent(turns: Sequence[Turn], found: Mapping[str, Analysis]) -> str:

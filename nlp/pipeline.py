@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
 from transformers.utils.logging import disable_progress_bar
 
 from nlp import slots
@@ -34,6 +35,8 @@ REPLIES_AS_CANDIDATES = 8
 ARTICLE_COSINE = 0.55
 """A help passage this near to the question is a candidate by itself."""
 MAX_TURNS = 6
+MOOD_WEIGHT = 0.5
+"""Sentence vectors hardly see a "not": "it has arrived" and "it has not" differ most in their mood."""
 SURE_OF_INTENT = 0.5
 """Below this probability the model is left to guess the intent: a wrong one misleads it."""
 
@@ -91,6 +94,7 @@ class Pipeline:
         self._generator, self._ranker, self._index = generator, ranker, index
         self._catalogue = Catalogue(products)
         self._answers = index.project(ranker.answers)
+        self._negative = index.negative
 
     @classmethod
     def load(
@@ -137,15 +141,18 @@ class Pipeline:
                 turns,
                 frozenset(k for k, v in {**request.values, **request.facts}.items() if v),
                 query,
-                self._index.nearest_replies(query, self._match(query), REPLIES_AS_CANDIDATES),
+                self._index.nearest_replies(
+                    query, self._match(query, request.analysis.sentiment.negative), REPLIES_AS_CANDIDATES
+                ),
                 self._index.nearest_passages(newest(query), 1),
             )
             for request, turns, query in zip(requests, spoken, queries, strict=True)
         ]
 
-    def _match(self, query: Vectors) -> Vectors:
-        """How well each remembered reply answers a query."""
+    def _match(self, query: Vectors, negative: float) -> Vectors:
+        """How well each remembered reply answers a query in this mood."""
         match: Vectors = self._answers @ self._ranker.question(query)
+        match -= MOOD_WEIGHT * np.abs(self._negative - np.float32(negative))
         return match
 
     def _turns(self, request: ReplyRequest) -> list[tuple[Role, str]]:

@@ -49,6 +49,8 @@ class Entry:
     title: str
     text: str
     intent: str = ""
+    negative: float = 0.5
+    """P(negative) of the customer's message that a reply answered; 0.5 where nobody knows."""
 
 
 class Index:
@@ -98,6 +100,11 @@ class Index:
     def project(self, through: Callable[[Vectors], Vectors]) -> Vectors:
         """The replies' sentence vectors through a function of rows; for `nearest_replies`."""
         return through(self._shelves["reply"].texts)
+
+    @property
+    def negative(self) -> Vectors:
+        """P(negative) of what each reply answered, shape (replies,)."""
+        return np.array([e.negative for e in self._shelves["reply"].entries], dtype=np.float32)
 
     def nearest_replies(self, query: Vectors, match: Vectors, count: int) -> list[Evidence]:
         """The best replies with distinct texts for a query (QUERY_WIDTH,).

@@ -152,7 +152,9 @@ class DateReader(FakeReader):
 
 def test_a_reply_without_an_intent_gets_that_of_its_question() -> None:
     told = KnowledgeItem("reply", "r", "", "It is on its way.", (Turn("customer", "Where is it?"),))
-    assert index(FakeReader(), Knowledge({}, (), (told,))).intent_of("r") == "order_status"
+    made = index(FakeReader(), Knowledge({}, (), (told,)))
+    assert made.intent_of("r") == "order_status"
+    assert made.negative.tolist() == [0.0]
 
 
 def test_a_long_number_that_no_rule_can_name_does_not_stay() -> None:

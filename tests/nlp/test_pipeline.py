@@ -87,3 +87,19 @@ def test_another_customers_values_are_stopped_at_the_last_door() -> None:
         "zoe@mail.example",
     ]
     assert foreign_values("I have TT-104823 and 02079460182, 2 pieces, 14 days.", said) == []
+
+
+def test_glad_tidings_are_no_answer_to_a_complaint() -> None:
+    late = "Sorry to hear that. I'm asking the courier where it is and will write here."
+    glad = "Wonderful, thank you for letting us know. I'm glad it has arrived as it should."
+    past = [
+        KnowledgeItem(
+            "reply", "late", "", late, (Turn("customer", "This is awful, my parcel is still missing!"),)
+        ),
+        KnowledgeItem(
+            "reply", "glad", "", glad, (Turn("customer", "Great news, my order has arrived, thank you!"),)
+        ),
+    ]
+    made = Pipeline.load(verify(STARTER_FOLDER, STARTER), Knowledge({}, (), past))
+    case = made._cases([request(made, "My order still hasn't arrived, this is really annoying.")])[0]
+    assert case.replies[0].id == "late"

@@ -25,7 +25,7 @@ from nlp.ranking import Candidate, Ranker, choose
 from nlp.reading import Reader
 from nlp.recognisers import Catalogue
 from nlp.registry import Version
-from nlp.retrieval import Index, Vectors
+from nlp.retrieval import NEVER, Index, Vectors
 from nlp.types import Analysis, Draft, Evidence, ReplyRequest, Role
 
 FLOOR = 0.02
@@ -37,6 +37,8 @@ ARTICLE_COSINE = 0.55
 MAX_TURNS = 6
 MOOD_WEIGHT = 0.5
 """Sentence vectors hardly see a "not": "it has arrived" and "it has not" differ most in their mood."""
+OPPOSITE_MOOD = 0.6
+"""A reply to a message whose P(negative) differs by more than this is no candidate at all."""
 SURE_OF_INTENT = 0.5
 """Below this probability the model is left to guess the intent: a wrong one misleads it."""
 
@@ -152,7 +154,9 @@ class Pipeline:
     def _match(self, query: Vectors, negative: float) -> Vectors:
         """How well each remembered reply answers a query in this mood."""
         match: Vectors = self._answers @ self._ranker.question(query)
-        match -= MOOD_WEIGHT * np.abs(self._negative - np.float32(negative))
+        gap = np.abs(self._negative - np.float32(negative))
+        match -= MOOD_WEIGHT * gap
+        match[gap > OPPOSITE_MOOD] = NEVER
         return match
 
     def _turns(self, request: ReplyRequest) -> list[tuple[Role, str]]:

@@ -20,6 +20,8 @@ from nlp.types import Evidence, EvidenceKind
 Vectors = NDArray[np.float32]
 
 PASSAGE_WORDS = 34
+NEVER = np.float32(-100.0)
+"""A match that keeps a reply out, whatever its cosine."""
 
 
 def passages(body: str) -> list[str]:
@@ -148,6 +150,8 @@ class _Shelf:
         rows = np.argpartition(-order, wide - 1)[:wide]
         out: dict[str, Evidence] = {}
         for at in rows[np.argsort(-order[rows], kind="stable")]:
+            if order[at] <= NEVER / 2:
+                break
             entry = self.entries[at]
             found = Evidence(entry.kind, entry.id, entry.title, entry.text, float(score[at]))
             out.setdefault(entry.text, found)

@@ -34,6 +34,7 @@ PLACES = frozenset(["address", "city", "company"])
 _LONG_NUMBER = re.compile(r"\+?\d(?:[ ()-]?\d){4,}")
 LOOKED_UP = {"date": "eta_date", "amount": "refund_amount"}
 SURE_OF_INTENT = 0.5
+"""Below this probability an intent is left open: a wrong one misleads the reply model and the ranker."""
 CACHE_FILE = "index.safetensors"
 TITLE = 60
 """Characters of a past reply that stand for it where it has no title."""

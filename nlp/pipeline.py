@@ -19,7 +19,8 @@ from nlp import slots
 from nlp.context import newest, query_vectors
 from nlp.device import frugal, give_back
 from nlp.generator import Generated, Generator
-from nlp.memory import Knowledge, build_index, delexicaliser
+from nlp.language import warm_up
+from nlp.memory import SURE_OF_INTENT, Knowledge, build_index, delexicaliser
 from nlp.prompts import Prompt
 from nlp.ranking import Candidate, Ranker, choose
 from nlp.reading import Reader
@@ -39,8 +40,6 @@ MOOD_WEIGHT = 0.5
 """Sentence vectors hardly see a "not": "it has arrived" and "it has not" differ most in their mood."""
 OPPOSITE_MOOD = 0.6
 """A reply to a message whose P(negative) differs by more than this is no candidate at all."""
-SURE_OF_INTENT = 0.5
-"""Below this probability the model is left to guess the intent: a wrong one misleads it."""
 
 _VOCATIVE = re.compile(r"(?:,\s*|\s+)<\|slot:customer_name\|>(?=\s*(?:[,.!;:?]|$))")
 
@@ -107,6 +106,7 @@ class Pipeline:
         `cache` is a folder that keeps the index between starts.
         """
         frugal()
+        warm_up()
         disable_progress_bar()  # type: ignore[no-untyped-call]
         reader = Reader.load(version.heads, knowledge.products, device=device)
         index = build_index(knowledge, reader, cache=cache)

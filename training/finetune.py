@@ -14,7 +14,7 @@ import math
 import random
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -243,8 +243,3 @@ def _resume(model: GPT2LMHeadModel, optimizer: torch.optim.Optimizer, folder: Pa
     torch.set_rng_state(load_file(folder / f"rng-{note['step']}.safetensors")["rng"])
     log.info("resuming at step %d", note["step"])
     return _State(note["step"], note["rows"])
-
-
-def describe(config: TuneConfig) -> dict[str, object]:
-    """The settings as plain values, for the model card."""
-    return asdict(config)

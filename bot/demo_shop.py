@@ -228,6 +228,7 @@ def invent(conversation_id: str, shop: Shop) -> dict[str, str]:
         "eta_date": _day(ordered + timedelta(days=rng.randrange(3, 6))),
         "refund_amount": f"£{rng.randrange(8, 120)}.{pence:02d}",
         "refund_date": _day(ordered + timedelta(days=rng.randrange(9, 14))),
+        "company": f"{rng.choice(_LAST_NAMES)} Outdoors Ltd",
     }
 
 

@@ -38,7 +38,10 @@ def query_parts(turns: Turns) -> tuple[str, str, str]:
 def query_vectors(conversations: Sequence[Turns], embed: Embed) -> Vectors:
     """Unit vectors of shape (n, QUERY_WIDTH), one for each conversation."""
     parts = [text for turns in conversations for text in query_parts(turns)]
-    vectors = embed(parts).reshape(len(conversations), len(WEIGHTS), WIDTH)
+    # Moments of one conversation share most of their texts: each is read once.
+    row_of = {text: row for row, text in enumerate(dict.fromkeys(parts))}
+    read = embed(list(row_of))[[row_of[text] for text in parts]]
+    vectors = read.reshape(len(conversations), len(WEIGHTS), WIDTH)
     scale = np.sqrt(np.array(WEIGHTS, dtype=np.float32) / sum(WEIGHTS))
     wide: Vectors = (vectors * scale[:, None]).reshape(len(conversations), QUERY_WIDTH)
     return wide

@@ -72,19 +72,11 @@ class Encoder:
 
         Raises EncoderError when the package is missing or its weights are not the expected ones.
         """
-        folder = _package_folder()
-        check_weights(folder / "model.safetensors")
-        config = BertConfig.from_json_file(folder / "config.json")
-        model = BertModel(config, add_pooling_layer=False)
-        weights = load_file(folder / "model.safetensors")
-        # The pooler is a leftover of pre-training, and position ids are counted, not learned.
-        model.load_state_dict({name: w for name, w in weights.items() if not name.startswith(_UNUSED)})
+        model, tokenizer = base_model()
         model.requires_grad_(False)
         model.eval()  # type: ignore[no-untyped-call]
         model.to(torch.device(device))  # type: ignore[arg-type]
-        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         tokenizer.enable_truncation(max_length=MAX_TOKENS)
-        tokenizer.no_padding()
         return cls(model, tokenizer, device=device, bf16=has_bf16(device))
 
     def encode(self, texts: Sequence[str]) -> Encoded:
@@ -137,6 +129,23 @@ class Encoder:
                 input_ids=tokens, attention_mask=mask.long(), output_hidden_states=True, return_dict=True
             )
         return tuple(state.float() for state in output.hidden_states), mask
+
+
+def base_model() -> tuple[BertModel, Tokenizer]:
+    """The pre-trained model as it comes, its weights' SHA-256 checked, and its tokeniser without limits.
+
+    Raises EncoderError when the package is missing or its weights are not the expected ones.
+    """
+    folder = _package_folder()
+    check_weights(folder / "model.safetensors")
+    model = BertModel(BertConfig.from_json_file(folder / "config.json"), add_pooling_layer=False)
+    weights = load_file(folder / "model.safetensors")
+    # The pooler is a leftover of pre-training, and position ids are counted, not learned.
+    model.load_state_dict({name: w for name, w in weights.items() if not name.startswith(_UNUSED)})
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return model, tokenizer
 
 
 @dataclass(frozen=True, slots=True)

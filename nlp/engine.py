@@ -97,22 +97,15 @@ class Engine:
         return len(request.prompt) > 0 and len(request.prompt) + request.max_new_tokens <= self._positions
 
     @torch.inference_mode()
-    def generate(
-        self, requests: Sequence[GenerationRequest], given: Sequence[Sequence[Sequence[int]]] = ()
-    ) -> tuple[list[list[Generation]], list[list[float]]]:
-        """Continue every prompt, and score the `given` replies of each behind the same prompt.
-
-        A score is the mean log-probability of a token, in nats; a given reply that does not fit
-        is cut. A request that does not fit raises ModelError before any work.
-        """
+    def generate(self, requests: Sequence[GenerationRequest]) -> list[list[Generation]]:
+        """Continue every prompt. A request that does not fit raises ModelError before any work."""
         for request in requests:
             if not self.admits(request):
                 raise ModelError("prompt and reply do not fit into the model's positions")
         if not requests:
-            return [], []
+            return []
         ids, lengths = _padded([r.prompt for r in requests], self._tokens.device)
         read, last = self._read(ids, lengths)
-        scores = self._score(read, last, lengths, given or [()] * len(requests))
         batch = _Batch(requests, lengths)
         cache = _repeated(read, batch.owner, batch.longest_reply)
         logits = self._logits(last[batch.owner])
@@ -120,7 +113,24 @@ class Engine:
             if (kept := batch.compact()) is not None:
                 cache = [(keys[kept], values[kept]) for keys, values in cache]
             logits = self._step(batch, cache)
-        return batch.results(), scores
+        return batch.results()
+
+    @torch.inference_mode()
+    def score(
+        self, prompts: Sequence[Sequence[int]], given: Sequence[Sequence[Sequence[int]]]
+    ) -> list[list[float]]:
+        """How probable the `given` replies are, each group behind its prompt.
+
+        A score is the mean log-probability of a token, in nats; a reply that does not fit is cut.
+        Raises ModelError for a prompt that leaves no room for a reply.
+        """
+        if any(not 0 < len(prompt) < self._positions for prompt in prompts):
+            raise ModelError("a prompt leaves no room for a reply in the model's positions")
+        if not prompts:
+            return []
+        ids, lengths = _padded(prompts, self._tokens.device)
+        read, last = self._read(ids, lengths)
+        return self._score(read, last, lengths, given)
 
     def _read(self, ids: Tensor, lengths: Tensor) -> tuple[Cache, Tensor]:
         """One pass over the prompts: keys and values, and the hidden state at each prompt's end."""

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nlp import slots
 from nlp.engine import Engine, Generation, GenerationRequest
 from nlp.prompts import Prompt, PromptCodec
 
-MAX_NEW_TOKENS = 64
-CANDIDATES = 4
+MAX_NEW_TOKENS = 40
+CANDIDATES = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,23 +40,24 @@ class Generator:
         codec = PromptCodec.load(folder)
         return cls(Engine.load(folder, end=codec.end, device=device), codec)
 
-    def draft(
-        self,
-        prompts: Sequence[Prompt],
-        known: Sequence[frozenset[str]],
-        found: Sequence[Sequence[str]] = (),
-    ) -> tuple[list[list[Generated]], list[list[float]]]:
-        """Candidates for each prompt, and how probable the `found` templates are behind it.
+    def draft(self, prompts: Sequence[Prompt], known: Sequence[frozenset[str]]) -> list[list[Generated]]:
+        """Candidates for each prompt: the greedy one first, duplicates and unfinished ones left out.
 
-        Of the candidates the greedy one is first, duplicates and unfinished ones are left out.
         `known[i]` names the slots that can be filled in conversation i; other value and fact slots
-        are never produced. The same prompt always gives the same candidates. Probabilities are mean
-        log-probabilities a token, in nats.
+        are never produced. The same prompt always gives the same candidates.
         """
-        requests = [self._request(p, k) for p, k in zip(prompts, known, strict=True)]
-        given = [[self._codec.reply(text, MAX_NEW_TOKENS) for text in group] for group in found]
-        drafted, scores = self._engine.generate(requests, given)
-        return [self._distinct(one) for one in drafted], scores
+        drafted = self._engine.generate([self._request(p, k) for p, k in zip(prompts, known, strict=True)])
+        return [self._distinct(one) for one in drafted]
+
+    def logprobs(self, prompts: Sequence[Prompt], templates: Sequence[Sequence[str]]) -> list[list[float]]:
+        """How probable templates are behind each conversation: mean log-probability a token, in nats.
+
+        Nothing that was retrieved is shown to the model: with neighbours in the prompt it would find
+        probable whatever they say.
+        """
+        bare = [self._codec.prompt(replace(prompt, near=(), article="")) for prompt in prompts]
+        given = [[self._codec.reply(text, MAX_NEW_TOKENS) for text in group] for group in templates]
+        return self._engine.score(bare, given)
 
     def _request(self, prompt: Prompt, known: frozenset[str]) -> GenerationRequest:
         ids = tuple(self._codec.prompt(prompt))

@@ -18,11 +18,12 @@ from transformers.utils.logging import disable_progress_bar
 from nlp import slots
 from nlp.context import newest, query_vectors
 from nlp.device import frugal, give_back
-from nlp.generator import Generated, Generator
+from nlp.generator import Generator
 from nlp.language import warm_up
+from nlp.matcher import Matcher
 from nlp.memory import SURE_OF_INTENT, Knowledge, build_index, delexicaliser
 from nlp.prompts import Prompt
-from nlp.ranking import Candidate, Ranker, choose
+from nlp.ranking import Candidate, Ranker, asked_slots, choose, features
 from nlp.reading import Reader
 from nlp.recognisers import Catalogue
 from nlp.registry import Version
@@ -32,10 +33,13 @@ from nlp.types import Analysis, Draft, Evidence, ReplyRequest, Role
 FLOOR = 0.02
 """A candidate with a lower score is not shown at all."""
 REPLIES_SHOWN_TO_MODEL = 3
-REPLIES_AS_CANDIDATES = 8
+REPLIES_FOUND, REPLIES_AS_CANDIDATES = 40, 12
+"""Replies retrieved at first, and how many of them the ranker sees."""
 ARTICLE_COSINE = 0.55
 """A help passage this near to the question is a candidate by itself."""
 MAX_TURNS = 6
+MATCH_WEIGHT = 1.0
+"""How much the match of conversation and reply counts beside the cosine of the two conversations."""
 MOOD_WEIGHT = 0.5
 """Sentence vectors hardly see a "not": "it has arrived" and "it has not" differ most in their mood."""
 OPPOSITE_MOOD = 0.6
@@ -46,24 +50,21 @@ _VOCATIVE = re.compile(r"(?:,\s*|\s+)<\|slot:customer_name\|>(?=\s*(?:[,.!;:?]|$
 
 @dataclass(frozen=True, slots=True)
 class _Case:
-    """One request on its way through."""
+    """One request on its way through; `found` is what may be sent as it is, each with its text here."""
 
     request: ReplyRequest
     turns: list[tuple[Role, str]]
     known: frozenset[str]
-    query: Vectors
-    replies: list[Evidence]
-    articles: list[Evidence]
+    place: Vectors
+    """The conversation in the matcher's space."""
+    article: Evidence | None
+    found: list[tuple[Evidence, str]]
 
-    def found(self) -> list[tuple[Evidence, str]]:
-        """What was found and may be sent as it is, with its text for this customer."""
-        near = [article for article in self.articles if article.score >= ARTICLE_COSINE]
-        said = " ".join([*(t.text for t in self.request.turns), *self.request.facts.values()])
-        return [
-            (one, _unaddressed(one.text, self.known))
-            for one in (*self.replies, *near)
-            if not foreign_values(one.text, said)
-        ]
+    @property
+    def shown(self) -> list[Evidence]:
+        """The replies that the model adapts."""
+        replies = [one for one, _ in self.found if one.kind == "reply"]
+        return replies[:REPLIES_SHOWN_TO_MODEL]
 
     @property
     def prompt(self) -> Prompt:
@@ -71,8 +72,8 @@ class _Case:
         intent = self.request.analysis.intent
         return Prompt(
             turns=self.turns,
-            near=[r.text for r in self.replies[:REPLIES_SHOWN_TO_MODEL]],
-            article=self.articles[0].text if self.articles else "",
+            near=[one.text for one in self.shown],
+            article=self.article.text if self.article else "",
             intent=intent.name if intent.score >= SURE_OF_INTENT else "",
             mood=self.request.analysis.sentiment.label,
         )
@@ -86,15 +87,19 @@ class Pipeline:
         version: str,
         reader: Reader,
         generator: Generator,
+        matcher: Matcher,
         ranker: Ranker,
         index: Index,
         products: Sequence[str],
+        cache: Path | None = None,
     ) -> None:
         self._version = version
         self._reader, self._encoder = reader, reader.encoder
-        self._generator, self._ranker, self._index = generator, ranker, index
+        self._generator, self._matcher = generator, matcher
+        self._ranker, self._index = ranker, index
         self._catalogue = Catalogue(products)
-        self._answers = index.project(ranker.answers)
+        self._answers = matcher.remembered(index.replies, cache)
+        self._row_of = {text: row for row, text in enumerate(index.replies)}
         self._negative = index.negative
 
     @classmethod
@@ -111,7 +116,8 @@ class Pipeline:
         reader = Reader.load(version.heads, knowledge.products, device=device)
         index = build_index(knowledge, reader, cache=cache)
         generator = Generator.load(version.reply, device)
-        made = cls(version.name, reader, generator, Ranker.load(version.reply), index, knowledge.products)
+        matcher, ranker = Matcher.load(version.reply, device), Ranker.load(version.reply)
+        made = cls(version.name, reader, generator, matcher, ranker, index, knowledge.products, cache)
         give_back()
         return made
 
@@ -129,31 +135,35 @@ class Pipeline:
         cases = self._cases(requests)
         return [self._best(case, pool) for case, pool in zip(cases, self._pools(cases), strict=True)]
 
+    def retrieved(self, requests: Sequence[ReplyRequest]) -> list[list[str]]:
+        """Only what was found, best match first, as templates: quick, since nothing is drafted."""
+        return [[text for _, text in case.found] for case in self._cases(requests)]
+
     def candidates(self, requests: Sequence[ReplyRequest]) -> list[tuple[Vectors, list[Candidate]]]:
-        """Query vectors and unranked candidates: what the ranker is trained and evaluated on."""
+        """The conversations in the matcher's space, and their unranked candidates."""
         cases = self._cases(requests)
-        return [(case.query, pool) for case, pool in zip(cases, self._pools(cases), strict=True)]
+        return [(case.place, pool) for case, pool in zip(cases, self._pools(cases), strict=True)]
 
     def _cases(self, requests: Sequence[ReplyRequest]) -> list[_Case]:
+        """Each request with what was retrieved for it."""
         spoken = [self._turns(r) for r in requests]
         queries = query_vectors(spoken, self._encoder.embed)
-        return [
-            _Case(
-                request,
-                turns,
-                frozenset(k for k, v in {**request.values, **request.facts}.items() if v),
-                query,
-                self._index.nearest_replies(
-                    query, self._match(query, request.analysis.sentiment.negative), REPLIES_AS_CANDIDATES
-                ),
-                self._index.nearest_passages(newest(query), 1),
+        places = self._matcher.conversations(spoken)
+        cases = []
+        for request, turns, query, place in zip(requests, spoken, queries, places, strict=True):
+            known = frozenset(k for k, v in {**request.values, **request.facts}.items() if v)
+            article = next(iter(self._index.nearest_passages(newest(query), 1)), None)
+            found = self._index.nearest_replies(
+                query, self._match(place, request.analysis.sentiment.negative), REPLIES_FOUND
             )
-            for request, turns, query in zip(requests, spoken, queries, strict=True)
-        ]
+            cases.append(
+                _Case(request, turns, known, place, article, _usable(found, article, request, known))
+            )
+        return cases
 
-    def _match(self, query: Vectors, negative: float) -> Vectors:
-        """How well each remembered reply answers a query in this mood."""
-        match: Vectors = self._answers @ self._ranker.question(query)
+    def _match(self, place: Vectors, negative: float) -> Vectors:
+        """How well each remembered reply answers a conversation in this mood."""
+        match: Vectors = MATCH_WEIGHT * (self._answers @ place)
         gap = np.abs(self._negative - np.float32(negative))
         match -= MOOD_WEIGHT * gap
         match[gap > OPPOSITE_MOOD] = NEVER
@@ -170,51 +180,50 @@ class Pipeline:
         return [*out, ("customer", slots.delexicalise(newest.text, request.analysis.entities))]
 
     def _pools(self, cases: Sequence[_Case]) -> list[list[Candidate]]:
-        """All candidates of each case: drafted ones, and found ones that the model has scored, too."""
-        found = [case.found() for case in cases]
-        texts = [[text for _, text in group] for group in found]
-        drafted, chances = self._generator.draft([c.prompt for c in cases], [c.known for c in cases], texts)
-        flat = [d.template for group in drafted for d in group] + [t for group in texts for t in group]
-        vectors = self._sentences(flat)
-        return [self._pool(*one, vectors) for one in zip(cases, drafted, found, chances, strict=True)]
+        """All candidates of each case: found ones, and drafted ones that say something else."""
+        prompts = [c.prompt for c in cases]
+        found = [[text for _, text in case.found] for case in cases]
+        drafted = self._generator.draft(prompts, [c.known for c in cases])
+        texts = [
+            list(dict.fromkeys([*known, *(d.template for d in drafts)]))
+            for known, drafts in zip(found, drafted, strict=True)
+        ]
+        logprobs = self._generator.logprobs(prompts, texts)
+        flat = list(dict.fromkeys(text for group in texts for text in group))
+        sentences, answers = self._sentences(flat), self._places(flat)
+        return [
+            self._pool(case, dict(zip(group, probable, strict=True)), sentences, answers)
+            for case, group, probable in zip(cases, texts, logprobs, strict=True)
+        ]
 
     def _pool(
         self,
         case: _Case,
-        drafts: Sequence[Generated],
-        found: Sequence[tuple[Evidence, str]],
-        chances: Sequence[float],
-        vectors: Mapping[str, Vectors],
+        logprobs: Mapping[str, float],
+        sentences: Mapping[str, Vectors],
+        answers: Mapping[str, Vectors],
     ) -> list[Candidate]:
-        """The candidates of one case, none twice."""
+        """The candidates of one case, by their texts in `logprobs`."""
         context = [text for _, text in case.turns]
-        shown = tuple(case.replies[:REPLIES_SHOWN_TO_MODEL])
         intent = case.request.analysis.intent.name
-        pool = [
-            Candidate(
-                draft.template,
-                "generated",
-                vectors[draft.template],
-                draft.logprob,
-                novelty=self._index.novelty(draft.template, context),
-                evidence=shown,
-            )
-            for draft in drafts
-        ]
-        for (one, text), chance in zip(found, chances, strict=True):
+        found = {text: one for one, text in reversed(case.found)}
+        pool = []
+        for text, logprob in logprobs.items():
+            one = found.get(text)
             pool.append(
                 Candidate(
                     text,
-                    one.kind,
-                    vectors[text],
-                    chance,
-                    retrieval=one.score,
-                    same_intent=self._index.intent_of(one.id) == intent,
+                    one.kind if one else "generated",
+                    sentences[text],
+                    logprob,
+                    match=float(answers[text] @ case.place),
                     novelty=self._index.novelty(text, context),
-                    evidence=(one,),
+                    retrieval=one.score if one else 0.0,
+                    same_intent=one is not None and self._index.intent_of(one.id) == intent,
+                    evidence=(one,) if one else tuple(case.shown),
                 )
             )
-        return list({c.template: c for c in reversed(pool)}.values())[::-1]
+        return pool
 
     def _sentences(self, templates: Sequence[str]) -> dict[str, Vectors]:
         """Sentence vectors by template; what the index has is not read again."""
@@ -224,10 +233,16 @@ class Pipeline:
             known |= zip(fresh, self._encoder.embed([slots.spoken(t) for t in fresh]), strict=True)
         return known
 
+    def _places(self, templates: Sequence[str]) -> dict[str, Vectors]:
+        """Replies in the matcher's space by template; what is remembered is not read again."""
+        known = {t: self._answers[self._row_of[t]] for t in templates if t in self._row_of}
+        fresh = [t for t in templates if t not in known]
+        return known | dict(zip(fresh, self._matcher.replies(fresh), strict=True))
+
     def _best(self, case: _Case, pool: Sequence[Candidate]) -> list[Draft]:
         said = [text for role, text in case.turns if role == "agent"]
-        features = self._ranker.features(case.query, pool, case.known, said)
-        scores = self._ranker.scores(features)
+        looked_at = features(pool, case.known, said)
+        scores = self._ranker.scores(looked_at)
         drafts = []
         for index in choose(pool, scores, case.request.count):
             one, score = pool[index], float(scores[index])
@@ -242,7 +257,7 @@ class Pipeline:
                     one.source,
                     one.evidence,
                     filled.unfilled,
-                    asdict(features[index]),
+                    asdict(looked_at[index]),
                 )
             )
         return drafts
@@ -251,6 +266,25 @@ class Pipeline:
 def _unaddressed(template: str, known: frozenset[str]) -> str:
     """A template without its "..., NAME" where we do not know the name."""
     return template if "customer_name" in known else _VOCATIVE.sub("", template)
+
+
+def _usable(
+    found: Sequence[Evidence], article: Evidence | None, request: ReplyRequest, known: frozenset[str]
+) -> list[tuple[Evidence, str]]:
+    """What was found and may be sent as it is, with its text for this customer.
+
+    What can't be filled, or asks for what is known, is kept only where too little else is there.
+    """
+    kept = sorted(found, key=lambda one: not _ready(one.text, known))[:REPLIES_AS_CANDIDATES]
+    if article is not None and article.score >= ARTICLE_COSINE:
+        kept.append(article)
+    said = " ".join([*(t.text for t in request.turns), *request.facts.values()])
+    return [(one, _unaddressed(one.text, known)) for one in kept if not foreign_values(one.text, said)]
+
+
+def _ready(template: str, known: frozenset[str]) -> bool:
+    """Can it be filled, and does it ask for nothing that is known?"""
+    return set(slots.slots_in(template)) <= known and not asked_slots(template) & known
 
 
 def foreign_values(template: str, said: str) -> list[str]:

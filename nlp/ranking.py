@@ -1,9 +1,7 @@
-"""Candidates to an order and a score: how likely is it that an agent would send this one?
+"""Candidates to an order and a score: how likely is it that an agent would send this one unchanged?
 
-Two small learned parts in one safetensors file: a matcher (context and reply projected into one
-space, trained so that true replies are near) and a logistic regression over a handful of plain
-features, calibrated on held-out conversations. Knows vectors and templates; knows no model, no
-index and no conversation.
+A logistic regression over a handful of plain features, fitted on verdicts that people gave. Knows
+vectors and templates; knows no model, no index and no conversation.
 """
 
 from __future__ import annotations
@@ -57,12 +55,14 @@ class Candidate:
     vector: Vectors
     """Unit vector (384,) of the template as the encoder reads it."""
     logprob: float
-    """Mean log-probability a token under the reply model, given the whole prompt."""
+    """Mean log-probability a token under the reply model behind this conversation, in nats."""
+    match: float
+    """Cosine of conversation and reply in the matcher's space."""
+    novelty: float = 0.0
+    """How much it speaks of what nobody has mentioned, 0..1."""
     retrieval: float = 0.0
     """Cosine of the query and what the candidate was found by; 0 for a generated one."""
     same_intent: bool = False
-    novelty: float = 0.0
-    """How much it speaks of what nobody has mentioned, 0..1."""
     evidence: tuple[Evidence, ...] = ()
 
 
@@ -71,6 +71,7 @@ class Features:
     """What the score looks at; every one is a plain number that a person can check."""
 
     match: float
+    lead: float
     agreement: float
     logprob: float
     retrieval: float
@@ -94,17 +95,9 @@ class Features:
 
 
 class Ranker:
-    """The loaded matcher and scorer. Immutable."""
+    """The loaded scorer. Immutable."""
 
-    def __init__(
-        self,
-        context: Vectors,
-        reply: Vectors,
-        weights: NDArray[np.float64],
-        bias: float,
-        scale: NDArray[np.float64],
-    ) -> None:
-        self._context, self._reply = context, reply
+    def __init__(self, weights: NDArray[np.float64], bias: float, scale: NDArray[np.float64]) -> None:
         self._weights, self._bias = weights, bias
         self._mean, self._spread = scale
 
@@ -114,8 +107,6 @@ class Ranker:
         try:
             tensors = load_file(folder / FILE)
             found = cls(
-                tensors["context"],
-                tensors["reply"],
                 tensors["weights"].astype(np.float64),
                 float(tensors["bias"][0]),
                 tensors["scale"].astype(np.float64),
@@ -131,8 +122,6 @@ class Ranker:
     def save(self, folder: Path) -> None:
         """Write `ranker.safetensors`."""
         tensors: dict[str, NDArray[np.generic]] = {
-            "context": self._context,
-            "reply": self._reply,
             "weights": self._weights,
             "bias": np.array([self._bias]),
             "scale": np.stack([self._mean, self._spread]),
@@ -143,47 +132,6 @@ class Ranker:
         """The weight of each feature, standardised: what moves the score, and which way."""
         return {n: round(float(w), 3) for n, w in zip(Features.names(), self._weights, strict=True)}
 
-    def question(self, query: Vectors) -> Vectors:
-        """A query vector in the matcher's space, shape (d,)."""
-        found: Vectors = project(query[None], self._context)[0]
-        return found
-
-    def answers(self, replies: Vectors) -> Vectors:
-        """Sentence vectors of replies (n, 384) in the matcher's space, shape (n, d)."""
-        return project(replies, self._reply)
-
-    def features(
-        self, query: Vectors, candidates: Sequence[Candidate], known: frozenset[str], said: Sequence[str]
-    ) -> list[Features]:
-        """Features of the candidates of one conversation.
-
-        `known` names the slots that can be filled, `said` holds the agent's earlier templates.
-        """
-        if not candidates:
-            return []
-        vectors = np.stack([c.vector for c in candidates])
-        match = self.answers(vectors) @ self.question(query)
-        agreement = (vectors @ vectors.T).sum(1) - 1.0
-        others = max(1, len(candidates) - 1)
-        earlier = {_bare(text) for text in said}
-        return [
-            Features(
-                match=float(match[i]),
-                agreement=float(agreement[i] / others),
-                logprob=max(-6.0, c.logprob),
-                retrieval=c.retrieval,
-                same_intent=float(c.same_intent),
-                generated=float(c.source == "generated"),
-                article=float(c.source == "article"),
-                words=min(60, len(c.template.split())) / 60,
-                unfilled=float(len(set(slots.slots_in(c.template)) - known)),
-                asks_known=float(bool(asked_slots(c.template) & known)),
-                repeats_agent=float(_bare(c.template) in earlier),
-                novelty=c.novelty,
-            )
-            for i, c in enumerate(candidates)
-        ]
-
     def scores(self, found: Sequence[Features]) -> NDArray[np.float64]:
         """Probability, 0..1, that a candidate says what the agent would have said."""
         rows = np.array([f.row() for f in found]).reshape(len(found), len(Features.names()))
@@ -192,11 +140,36 @@ class Ranker:
         return chances
 
 
-def project(vectors: Vectors, matrix: Vectors) -> Vectors:
-    """Rows of `vectors` (n, w) through `matrix` (w, d), to unit length."""
-    wide = vectors @ matrix
-    unit: Vectors = wide / np.maximum(np.linalg.norm(wide, axis=1, keepdims=True), 1e-9)
-    return unit
+def features(candidates: Sequence[Candidate], known: frozenset[str], said: Sequence[str]) -> list[Features]:
+    """Features of the candidates of one conversation.
+
+    `known` names the slots that can be filled, `said` holds the agent's earlier templates.
+    """
+    if not candidates:
+        return []
+    vectors = np.stack([c.vector for c in candidates])
+    agreement = (vectors @ vectors.T).sum(1) - 1.0
+    others = max(1, len(candidates) - 1)
+    earlier = {_bare(text) for text in said}
+    best = max(c.match for c in candidates)
+    return [
+        Features(
+            match=c.match,
+            lead=c.match - best,
+            agreement=float(agreement[i] / others),
+            logprob=max(-6.0, c.logprob),
+            retrieval=c.retrieval,
+            same_intent=float(c.same_intent),
+            generated=float(c.source == "generated"),
+            article=float(c.source == "article"),
+            words=min(60, len(c.template.split())) / 60,
+            unfilled=float(len(set(slots.slots_in(c.template)) - known)),
+            asks_known=float(bool(asked_slots(c.template) & known)),
+            repeats_agent=float(_bare(c.template) in earlier),
+            novelty=c.novelty,
+        )
+        for i, c in enumerate(candidates)
+    ]
 
 
 def choose(

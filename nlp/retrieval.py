@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -99,9 +99,10 @@ class Index:
     def _rarity(self, word: str) -> float:
         return 1.0 - math.log(1 + self._said_in[word]) / math.log(1 + self._replies)
 
-    def project(self, through: Callable[[Vectors], Vectors]) -> Vectors:
-        """The replies' sentence vectors through a function of rows; for `nearest_replies`."""
-        return through(self._shelves["reply"].texts)
+    @property
+    def replies(self) -> list[str]:
+        """The texts of the replies, in the order that `nearest_replies` expects."""
+        return [e.text for e in self._shelves["reply"].entries]
 
     @property
     def negative(self) -> Vectors:

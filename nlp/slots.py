@@ -191,3 +191,8 @@ def spoken(template: str) -> str:
 def from_braces(text: str) -> str:
     """Written corpus form to template: "within {return_days}" -> "within <|slot:return_days|>"."""
     return re.sub(r"\{([a-z_]+)\}", lambda m: token(m[1]), text)
+
+
+def to_braces(template: str) -> str:
+    """The way back: "within <|slot:return_days|>" -> "within {return_days}"."""
+    return "".join(text if slot is None else f"{{{slot}}}" for text, slot in pieces(template))

@@ -85,12 +85,14 @@ class Memory:
         self, wanted: Sequence[Moment], vectors: NDArray[np.float32], count: int
     ) -> list[list[str]]:
         """For each moment the `count` nearest distinct replies of other origins, nearest first."""
-        origins = np.array([m.dialogue.origin for m in self.moments])
+        numbers: dict[str, int] = {}
+        origins = np.array([numbers.setdefault(m.dialogue.origin, len(numbers)) for m in self.moments])
         out: list[list[str]] = []
         for start in range(0, len(wanted), 512):
             scores = vectors[start : start + 512] @ self.vectors.T
             for row, moment in enumerate(wanted[start : start + 512]):
-                allowed = np.where(origins == moment.dialogue.origin, -2.0, scores[row])
+                own = numbers.get(moment.dialogue.origin, -1)
+                allowed = np.where(origins == own, -2.0, scores[row])
                 best = np.argpartition(-allowed, min(6 * count, len(allowed) - 1))[: 6 * count]
                 ordered = best[np.argsort(-allowed[best], kind="stable")]
                 replies = dict.fromkeys(self.moments[i].reply for i in ordered if allowed[i] > -2.0)

@@ -18,9 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import GPT2LMHeadModel
+
+from training import checkpoints
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +39,8 @@ class TuneConfig:
     """Settings of one run; `tokens_per_batch` counts padding."""
 
     steps: int
+    horizon: int = 0
+    """Steps over which the rate falls, where a later run goes on from here; 0 means `steps`."""
     seed: int = 17
     learning_rate: float = 1e-3
     final_rate: float = 1e-4
@@ -62,21 +65,23 @@ def tune(
 
     `checkpoint` is a folder of this run alone: where it already holds a state, the run resumes from it.
     """
+    threads = torch.get_num_threads()
     torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
     optimizer = torch.optim.AdamW(
         _groups(model, config.weight_decay), lr=config.learning_rate, betas=config.betas
     )
-    state = _resume(model, optimizer, checkpoint)
+    weights = dict(model.named_parameters())
+    state = checkpoints.resume(checkpoint, weights, optimizer)
     step, rows = state.step, state.rows
     batches = _batches(examples, config, skip=step)
     started, tokens, losses = time.monotonic(), 0, []
     model.train()
     while step < config.steps:
-        ids, weights = next(batches)
+        ids, wanted = next(batches)
         for group in optimizer.param_groups:
             group["lr"] = rate(step, config)
-        loss = weighted_loss(model, ids, weights)
+        loss = weighted_loss(model, ids, wanted)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip)
@@ -87,18 +92,23 @@ def tune(
             rows.append(_row(step, losses, model, validation, tokens / (time.monotonic() - started)))
             losses = []
             log.info("step %d of %d: %s", step, config.steps, json.dumps(rows[-1]))
-            _save(model, optimizer, checkpoint, step, rows)
+            checkpoints.save(checkpoint, weights, optimizer, step, rows)
+    torch.set_num_threads(threads)
     return rows
 
 
 def rate(step: int, config: TuneConfig) -> float:
     """Learning rate at `step`: linear warm-up, then cosine from `learning_rate` to `final_rate`."""
-    if step < config.warmup_steps:
-        return config.learning_rate * (step + 1) / config.warmup_steps
-    done = (step - config.warmup_steps) / max(1, config.steps - config.warmup_steps)
-    return config.final_rate + 0.5 * (config.learning_rate - config.final_rate) * (
-        1 + math.cos(math.pi * done)
-    )
+    steps = config.horizon or config.steps
+    return warm_cosine(step, steps, config.warmup_steps, config.learning_rate, config.final_rate)
+
+
+def warm_cosine(step: int, steps: int, warmup: int, highest: float, final: float) -> float:
+    """A rate that rises linearly to `highest` in `warmup` steps and falls on a cosine to `final`."""
+    if step < warmup:
+        return highest * (step + 1) / warmup
+    done = (step - warmup) / max(1, steps - warmup)
+    return final + 0.5 * (highest - final) * (1 + math.cos(math.pi * done))
 
 
 def weighted_loss(model: GPT2LMHeadModel, ids: Tensor, weights: Tensor) -> Tensor:
@@ -121,7 +131,7 @@ def validation_loss(
     total, count = 0.0, 0
     ordered = sorted(examples, key=lambda e: len(e.ids))
     for batch in _grouped(ordered, tokens_per_batch):
-        ids, weights = _padded(batch)
+        ids, weights = padded(batch)
         weights = (weights >= 1).float()
         wanted = int(weights[:, 1:].sum())
         total += float(weighted_loss(model, ids, weights)) * wanted
@@ -155,7 +165,7 @@ def _batches(
         for group in groups:
             served += 1
             if served > skip:
-                yield _padded(group)
+                yield padded(group)
         epoch += 1
 
 
@@ -172,7 +182,8 @@ def _grouped(examples: Sequence[Example], tokens: int) -> Iterator[list[Example]
         yield group
 
 
-def _padded(group: Sequence[Example]) -> tuple[Tensor, Tensor]:
+def padded(group: Sequence[Example]) -> tuple[Tensor, Tensor]:
+    """Ids and loss weights of examples, each (n, longest), right-padded with zeros."""
     longest = max(len(e.ids) for e in group)
     ids = torch.zeros((len(group), longest), dtype=torch.long)
     weights = torch.zeros((len(group), longest))
@@ -189,57 +200,3 @@ def _row(
     if validation:
         row["validation_loss"] = round(validation_loss(model, validation), 4)
     return row
-
-
-def is_finished(folder: Path, config: TuneConfig) -> bool:
-    """Has the run of this checkpoint folder reached its last step?"""
-    note = folder / "state.json"
-    return note.exists() and bool(json.loads(note.read_text())["step"] >= config.steps)
-
-
-@dataclass(slots=True)
-class _State:
-    step: int
-    rows: list[dict[str, float]]
-
-
-def _save(
-    model: GPT2LMHeadModel,
-    optimizer: torch.optim.Optimizer,
-    folder: Path,
-    step: int,
-    rows: list[dict[str, float]],
-) -> None:
-    """Write the state beside the old one, then point to it: a kill in between leaves the old one whole."""
-    folder.mkdir(parents=True, exist_ok=True)
-    tensors = {f"model.{name}": value.contiguous() for name, value in model.named_parameters()}
-    for number, moments in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{number}.{name}": value for name, value in moments.items()}
-    name = f"state-{step}.safetensors"
-    save_file(tensors, folder / name)
-    save_file({"rng": torch.get_rng_state()}, folder / f"rng-{step}.safetensors")
-    note = folder / "state.json.new"
-    note.write_text(json.dumps({"step": step, "file": name, "rows": rows}))
-    note.rename(folder / "state.json")
-    for old in folder.glob("*.safetensors"):
-        if not old.stem.endswith(f"-{step}"):
-            old.unlink()
-
-
-def _resume(model: GPT2LMHeadModel, optimizer: torch.optim.Optimizer, folder: Path) -> _State:
-    if not (folder / "state.json").exists():
-        return _State(0, [])
-    note = json.loads((folder / "state.json").read_text())
-    tensors = load_file(folder / note["file"])
-    with torch.no_grad():
-        for name, value in model.named_parameters():
-            value.copy_(tensors[f"model.{name}"])
-    state: dict[int, dict[str, Tensor]] = {}
-    for key, tensor in tensors.items():
-        if key.startswith("optimizer."):
-            _, number, name = key.split(".")
-            state.setdefault(int(number), {})[name] = tensor
-    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
-    torch.set_rng_state(load_file(folder / f"rng-{note['step']}.safetensors")["rng"])
-    log.info("resuming at step %d", note["step"])
-    return _State(note["step"], note["rows"])

@@ -7,10 +7,13 @@ a model that writes it has memorised somebody. Knows texts and conversation ids 
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 SPAN_WORDS = 8
+WORD = r"[\w'|<>:]+"
+"""What counts as a word; a slot is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +26,14 @@ class Recited:
 
 def spans(text: str) -> Iterator[str]:
     """Every run of SPAN_WORDS words, lower case, punctuation left out; slots count as words."""
-    words = re.findall(r"[\w'|<>:]+", text.lower())
+    words = re.findall(WORD, text.lower())
     for at in range(len(words) - SPAN_WORDS + 1):
         yield " ".join(words[at : at + SPAN_WORDS])
+
+
+def left_for_test(conversation: str) -> bool:
+    """Is this (origin of a) conversation one of the fourth whose prompts only the release test uses?"""
+    return zlib.crc32(conversation.encode()) % 4 == 0
 
 
 def owners(texts: Iterable[tuple[str, str]]) -> dict[str, str | None]:

@@ -1,9 +1,10 @@
-"""From tuned weights to a shippable version: fit the ranker, measure, test for recitation, write the card.
+"""From tuned weights to a shippable version: match, rank, measure, test for recitation, write the card.
 
     python -m training.release --conversations DIR
 
-The held-out conversations of the demo shop come in two halves: the ranker is fitted on the first,
-the figures are measured on the second. Knows the starter's folder layout; trains no language model.
+The matcher is trained on the shop's conversations and on verdicts. The held-out conversations come in
+two halves: the ranker is fitted on the first, the figures are measured on the second. Knows the
+starter's folder layout; trains no language model.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ import argparse
 import dataclasses
 import json
 import logging
-from collections.abc import Mapping, Sequence
+import random
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,20 +22,24 @@ import numpy as np
 
 from nlp import slots
 from nlp.generator import Generator
+from nlp.matcher import Matcher
 from nlp.memory import Knowledge, build_index
 from nlp.pipeline import Pipeline
 from nlp.prompts import Prompt
-from nlp.ranking import Features, Ranker
+from nlp.ranking import Features, Ranker, features
 from nlp.reading import Reader
 from nlp.registry import STARTER_FOLDER, write_manifest
+from nlp.types import KnowledgeItem
 from training import replies
 from training.corpus import Dialogue, read_articles, read_everyday, read_shop, train_part
 from training.dataset import NEIGHBOURS, Memory, by_parts, moments
-from training.privacy import owners, recited
-from training.ranker import GOOD_COSINE, fit_matcher, fit_scorer, untrained
-from training.replies import Question
+from training.matcher import Judged, Lesson, MatchConfig, fit_matcher, new_matcher, save_matcher
+from training.privacy import left_for_test, owners, recited
+from training.ranker import fit_scorer
+from training.replies import GOOD_COSINE, Question
 from training.starter import PUBLIC_SETS, CachedEmbedder, Corpora
 from training.values import Filler
+from training.verdicts import Verdict, read_verdicts
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +52,10 @@ class Bench:
 
     reader: Reader
     generator: Generator
+    matcher: Matcher
     knowledge: Knowledge
+    filler: Filler
+    articles: list[KnowledgeItem]
     train: list[Dialogue]
     dev: list[Question]
     test: list[Question]
@@ -55,7 +64,23 @@ class Bench:
     def pipeline(self, ranker: Ranker) -> Pipeline:
         """A pipeline over the written training conversations, as the demo shop has them."""
         index = build_index(self.knowledge, self.reader, cache=self.cache)
-        return Pipeline("starter", self.reader, self.generator, ranker, index, self.knowledge.products)
+        products = self.knowledge.products
+        return Pipeline(
+            "starter", self.reader, self.generator, self.matcher, ranker, index, products, self.cache
+        )
+
+    def questions(self, dialogues: Sequence[Dialogue]) -> list[Question]:
+        """One question for each agent turn."""
+        return replies.questions(dialogues, self.reader, self.knowledge.facts, self.filler)
+
+    def remembering(self, dialogues: Sequence[Dialogue]) -> Bench:
+        """The same bench with only these conversations to retrieve from; its index is not kept."""
+        items = [*replies.past_replies(dialogues, self.filler), *self.articles]
+        return dataclasses.replace(
+            self,
+            knowledge=dataclasses.replace(self.knowledge, items=items),
+            cache=self.cache.with_name(f"{self.cache.name}-part"),
+        )
 
 
 def prepare(shop: Path, folder: Path, cache: Path, seed: int) -> Bench:
@@ -64,15 +89,17 @@ def prepare(shop: Path, folder: Path, cache: Path, seed: int) -> Bench:
     facts, products = raw["facts"], raw["products"]
     files = read_shop(shop)
     filler = Filler(facts, products, seed)
-    train = [d for f in files for d in train_part(f.dialogues)]
-    train += [d for group in read_everyday(shop).values() for d in group]
+    train = trained_on(shop)
     held = [[d for d in f.dialogues if d.held_out] for f in files]
-    items = [*replies.past_replies(train, filler), *replies.help_items(read_articles(shop), facts)]
+    articles = replies.help_items(read_articles(shop), facts)
     reader = Reader.load(folder / "heads", products)
     return Bench(
         reader,
         Generator.load(folder / "reply"),
-        Knowledge(facts, products, items),
+        Matcher.load(folder / "reply"),
+        Knowledge(facts, products, [*replies.past_replies(train, filler), *articles]),
+        filler,
+        articles,
         train,
         replies.questions([d[0] for d in held if d], reader, facts, filler),
         replies.questions([d[1] for d in held if len(d) > 1], reader, facts, filler),
@@ -80,50 +107,99 @@ def prepare(shop: Path, folder: Path, cache: Path, seed: int) -> Bench:
     )
 
 
-def fit(bench: Bench, matcher_on: Sequence[Dialogue], embedder: CachedEmbedder, seed: int) -> Ranker:
-    """The ranker: matcher on training conversations, score on the dev questions."""
-    pairs = list(moments(matcher_on))
-    queries = by_parts(embedder)(pairs)
-    context, reply = fit_matcher(queries, embedder([slots.spoken(m.reply) for m in pairs]), seed=seed)
-    blank = untrained(context, reply)
-    brain = bench.pipeline(blank)
+def trained_on(shop: Path) -> list[Dialogue]:
+    """All written conversations of the demo shop that are not held out."""
+    train = [d for f in read_shop(shop) for d in train_part(f.dialogues)]
+    return train + [d for group in read_everyday(shop).values() for d in group]
+
+
+def tuned_matcher(
+    shop: Path, verdicts: Sequence[Verdict], config: MatchConfig, *, work: Path, out: Path
+) -> None:
+    """Train the matcher on the shop's conversations and the verdicts on them, and write it to `out`.
+
+    Verdicts on held-out conversations are left alone: they fit and measure the score.
+    """
+    train, held = trained_on(shop), [d for f in read_shop(shop) for d in f.dialogues if d.held_out]
+    model, codec = new_matcher(config.seed)
+    fit_matcher(
+        model,
+        codec,
+        lessons(train),
+        judged(verdicts, {d.id for d in train}),
+        config,
+        checkpoint=work,
+        validation=lessons(held),
+    )
+    save_matcher(model, out)
+
+
+def lessons(dialogues: Sequence[Dialogue]) -> list[Lesson]:
+    """Every agent turn behind its conversation."""
+    return [Lesson(m.turns, m.reply, m.dialogue.origin) for m in moments(dialogues)]
+
+
+def judged(verdicts: Sequence[Verdict], known: Container[str]) -> list[Judged]:
+    """Moments of `known` conversations of whose candidates some would be sent and some not."""
+    groups: dict[str, list[Verdict]] = {}
+    for verdict in verdicts:
+        if verdict.moment.rpartition("/")[0] in known:
+            groups.setdefault(verdict.moment, []).append(verdict)
+    return [
+        Judged(group[0].turns, tuple(v.reply for v in group), tuple(v.send for v in group))
+        for group in groups.values()
+        if {v.send for v in group} == {True, False}
+    ]
+
+
+def fit(bench: Bench, verdicts: Sequence[Verdict]) -> Ranker:
+    """The score, from the verdicts on candidates for the dev questions."""
+    said = {(v.moment, v.reply): v.send for v in verdicts}
     rows: list[Features] = []
-    good: list[bool] = []
-    truths = bench.reader.encoder.embed([slots.spoken(q.truth) for q in bench.dev])
-    found = replies.candidates_of(brain, bench.dev)
-    for question, truth, (query, pool) in zip(bench.dev, truths, found, strict=True):
+    send: list[bool] = []
+    missing = 0
+    found = replies.candidates_of(bench.pipeline(blank()), bench.dev)
+    for question, (_, pool) in zip(bench.dev, found, strict=True):
         known = frozenset({**question.request.values, **question.request.facts})
-        said = [t.text for t in question.request.turns if t.role == "agent"]
-        rows += blank.features(query, pool, known, said)
-        good += [float(c.vector @ truth) >= GOOD_COSINE for c in pool]
-    log.info("ranker: %d candidates of %d questions, %.3f good", len(rows), len(bench.dev), np.mean(good))
-    ranker = fit_scorer(context, reply, rows, np.array(good))
+        before = [t.text for t in question.request.turns if t.role == "agent"]
+        for one, looked_at in zip(pool, features(pool, known, before), strict=True):
+            verdict = said.get((question.id, one.template))
+            missing += verdict is None
+            if verdict is not None:
+                rows.append(looked_at)
+                send.append(verdict)
+    log.info(
+        "ranker: %d candidates of %d questions judged (%d not), %.3f would be sent",
+        len(rows), len(bench.dev), missing, np.mean(send),
+    )  # fmt: skip
+    ranker = fit_scorer(rows, np.array(send))
     log.info("ranker weights: %s", json.dumps(ranker.explain()))
     return ranker
 
 
-def measure(bench: Bench, ranker: Ranker) -> dict[str, Any]:
+def blank() -> Ranker:
+    """A ranker that knows nothing yet, for looking at candidates."""
+    width = len(Features.names())
+    return Ranker(np.zeros(width), 0.0, np.stack([np.zeros(width), np.ones(width)]))
+
+
+def measure(bench: Bench, ranker: Ranker, verdicts: Sequence[Verdict]) -> dict[str, Any]:
     """Figures of the whole pipeline and of its two baselines on the test half."""
     brain, embed = bench.pipeline(ranker), bench.reader.encoder.embed
     shown = [[d.template for d in group] for group in replies.suggest_all(brain, bench.test)]
     found = replies.candidates_of(brain, bench.test)
-    queries = np.stack([query for query, _ in found])
+    truths = embed([slots.spoken(q.truth) for q in bench.test])
+    asked, given = (
+        np.stack([place for place, _ in found]),
+        bench.matcher.replies([q.truth for q in bench.test]),
+    )
     hits = {
-        f"hit_at_1_of_{among}": round(
-            replies.hit_at_1(
-                bench.test,
-                lambda query, texts: ranker.answers(texts) @ ranker.question(query),
-                queries,
-                embed,
-                among=among,
-                seed=17,
-            ),
-            4,
-        )
+        f"hit_at_1_of_{among}": round(replies.hit_at_1(truths, asked, given, among=among, seed=17), 4)
         for among in (10, 100)
     }
     return {
         **hits,
+        "sendable": replies.sendable(bench.test, shown, verdicts),
         "suggestions": replies.figures(bench.test, shown, embed),
         **replies.baselines(bench.test, [pool for _, pool in found], embed),
     }
@@ -139,7 +215,8 @@ def recitation(
     owned_public = owners((d.id, t) for d in public for _, t in d.turns)
     owned_shop = owners((d.id, t) for d in shop for _, t in d.turns)
     both = owners((d.id, t) for group in (public, shop) for d in group for _, t in d.turns)
-    wanted = list(moments([*bench.train, *[q.dialogue for q in bench.test]]))[::4][: SAMPLED_REPLIES // 3]
+    asking = [d for d in bench.train if left_for_test(d.origin)] + [q.dialogue for q in bench.test]
+    wanted = random.Random(17).sample(list(moments(asking)), SAMPLED_REPLIES * 3 // 5)
     memory = Memory.build(bench.train, by_parts(embedder))
     near = memory.neighbours(wanted, by_parts(embedder)(wanted), NEIGHBOURS)
     known = frozenset(slots.ALL_SLOTS)
@@ -152,7 +229,7 @@ def recitation(
         texts: list[str] = []
         for start in range(0, len(prompts), 8):
             chunk = prompts[start : start + 8]
-            drafted, _ = bench.generator.draft(chunk, [known] * len(chunk))
+            drafted = bench.generator.draft(chunk, [known] * len(chunk))
             texts += [one.template for group in drafted for one in group]
         texts = texts[:SAMPLED_REPLIES]
         out[name] = {
@@ -189,11 +266,15 @@ def card(folder: Path, run: Mapping[str, Any], judged: Mapping[str, Any], spans:
         json.dumps(run, indent=1),
         "```",
         "",
+        "Replies are retrieved by a matcher (all-MiniLM-L6-v2 with low-rank changes, tuned on the same "
+        "conversations and on verdicts of people) and ranked by a score fitted on such verdicts.",
+        "",
         "## Suggestions on held-out conversations of the demo shop",
         "",
         "Half of the held-out conversations, never trained on nor retrieved; the other half fitted the "
-        "ranker. Cosines are of plain all-MiniLM-L6-v2 vectors, delexicalised; good means "
-        f"{GOOD_COSINE} or more.",
+        "score. Sendable: people read what was suggested and said whether an agent would send it unchanged "
+        "(of the first suggestion, and of any of three; what nobody judged counts as not). Cosines are of "
+        f"plain all-MiniLM-L6-v2 vectors, delexicalised; good means {GOOD_COSINE} or more.",
         "",
         "```json",
         json.dumps(judged, indent=1),
@@ -221,19 +302,29 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--folder", type=Path, default=STARTER_FOLDER)
     parser.add_argument("--work", type=Path, default=Path("build/starter"))
     parser.add_argument("--seed", type=int, default=17)
+    parser.add_argument("--matcher-steps", type=int, default=400)
     arguments = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     embedder = CachedEmbedder(arguments.work / "vectors")
+    verdicts = list(read_verdicts(arguments.shop / "verdicts"))
+    reply: Path = arguments.folder / "reply"
+    tuned_matcher(
+        arguments.shop,
+        verdicts,
+        MatchConfig(steps=arguments.matcher_steps, seed=arguments.seed),
+        work=arguments.work / "matcher",
+        out=reply,
+    )
     bench = prepare(arguments.shop, arguments.folder, arguments.work / "index", arguments.seed)
     corpora = Corpora(arguments, embedder)
-    ranker = fit(bench, bench.train, embedder, arguments.seed)
-    ranker.save(arguments.folder / "reply")
-    judged = measure(bench, ranker)
+    ranker = fit(bench, verdicts)
+    ranker.save(reply)
+    figures = measure(bench, ranker, verdicts)
     spans = recitation(bench, corpora.public, corpora.mixed, embedder)
     run = json.loads((arguments.work / "figures.json").read_text())
-    card(arguments.folder / "reply", run, judged, spans)
-    write_manifest(arguments.folder, {"run": run, "replies": judged, "recitation": spans})
-    print(json.dumps({"replies": judged, "recitation": spans}, indent=1))
+    card(reply, run, figures, spans)
+    write_manifest(arguments.folder, {"run": run, "replies": figures, "recitation": spans})
+    print(json.dumps({"replies": figures, "recitation": spans}, indent=1))
 
 
 if __name__ == "__main__":

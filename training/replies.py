@@ -21,13 +21,17 @@ from nlp.reading import Reader
 from nlp.types import Draft, KnowledgeItem, ReplyRequest, Turn
 from nlp.values import conversation_values
 from training.corpus import Dialogue
-from training.ranker import GOOD_COSINE
 from training.values import Filler
+from training.verdicts import Verdict
 
 Vectors = NDArray[np.float32]
 BATCH = 8
+GOOD_COSINE = 0.55
+"""A suggestion counts as near when its sentence vector is this near to the true reply's."""
 TURNS = 12
 """Turns before a reply that are remembered with it, as storage hands them out."""
+SAME = 0.999
+"""Cosine from which two replies are the same one."""
 _BREAK = "\x1e"
 
 
@@ -36,15 +40,25 @@ class Question:
     """A customer's message in its conversation, and what the agent wrote."""
 
     dialogue: Dialogue
+    at: int
+    """Which turn of the dialogue the answer is."""
     request: ReplyRequest
-    truth: str
-    """The agent's reply as a template."""
+
+    @property
+    def id(self) -> str:
+        """The moment's name, such as "order_status-11/3"."""
+        return f"{self.dialogue.id}/{self.at}"
+
+    @property
+    def truth(self) -> str:
+        """The agent's reply as a template."""
+        return self.dialogue.turns[self.at][1]
 
 
 def filled(dialogue: Dialogue, filler: Filler) -> list[Turn]:
     """The turns of a dialogue with made-up values, the same value for the same slot throughout."""
     braces = _BREAK.join(re.sub(r"<\|slot:([a-z_]+)\|>", r"{\1}", text) for _, text in dialogue.turns)
-    texts = filler.fill(braces).text.split(_BREAK)
+    texts = filler.named(dialogue.id).fill(braces).text.split(_BREAK)
     return [Turn(role, text) for (role, _), text in zip(dialogue.turns, texts, strict=True)]
 
 
@@ -88,7 +102,7 @@ def questions(
                 if t.role == "customer"
             ]
             request = ReplyRequest(turns[:at], readings[at - 1], facts, conversation_values(said), count)
-            out.append(Question(dialogue, request, dialogue.turns[at][1]))
+            out.append(Question(dialogue, at, request))
     return out
 
 
@@ -133,8 +147,27 @@ def figures(
     return out
 
 
+def sendable(
+    asked: Sequence[Question], shown: Sequence[Sequence[str]], verdicts: Iterable[Verdict]
+) -> dict[str, float]:
+    """What people said of the suggested templates: would an agent send them as they are?
+
+    `at_k`: share of questions with such a suggestion among the first k; one that nobody has judged
+    counts as not. `judged`: share of the suggestions that somebody has judged.
+    """
+    said = {(v.moment, v.reply): v.send for v in verdicts}
+    found = [[said.get((q.id, text)) for text in group] for q, group in zip(asked, shown, strict=True)]
+    flat = [one for group in found for one in group[:3]]
+    return {
+        "n": len(asked),
+        "judged": round(sum(one is not None for one in flat) / max(1, len(flat)), 4),
+        "at_1": round(sum(any(group[:1]) for group in found) / max(1, len(found)), 4),
+        "at_3": round(sum(any(group[:3]) for group in found) / max(1, len(found)), 4),
+    }
+
+
 def candidates_of(brain: Pipeline, asked: Sequence[Question]) -> list[tuple[Vectors, list[Candidate]]]:
-    """Query vectors and unranked candidates of all questions, in batches."""
+    """The matcher's vectors of the conversations and their unranked candidates, in batches."""
     out: list[tuple[Vectors, list[Candidate]]] = []
     for start in range(0, len(asked), BATCH):
         out += brain.candidates([q.request for q in asked[start : start + BATCH]])
@@ -159,24 +192,17 @@ def baselines(
     }
 
 
-def hit_at_1(
-    asked: Sequence[Question],
-    match: Callable[[Vectors, Vectors], Vectors],
-    queries: Vectors,
-    embed: Callable[[Sequence[str]], Vectors],
-    *,
-    among: int,
-    seed: int,
-) -> float:
-    """How often the true reply beats `among` - 1 random other true replies, by the matcher alone."""
+def hit_at_1(truths: Vectors, asked: Vectors, given: Vectors, *, among: int, seed: int) -> float:
+    """How often the true reply beats `among` - 1 random other true replies, by the matcher alone.
+
+    Row by row, `asked` and `given` are the matcher's vectors of conversations and of their true
+    replies; `truths` are plain sentence vectors, by which equal replies are known.
+    """
     rng = random.Random(seed)
-    truths = embed([slots.spoken(q.truth) for q in asked])
     hits = 0
     for row in range(len(asked)):
-        others = rng.sample(
-            [i for i in range(len(asked)) if asked[i].truth != asked[row].truth],
-            min(among - 1, len(asked) - 1),
-        )
-        scores = match(queries[row], truths[[row, *others]])
+        different = [i for i in range(len(asked)) if float(truths[i] @ truths[row]) < SAME]
+        others = rng.sample(different, min(among - 1, len(different)))
+        scores = given[[row, *others]] @ asked[row]
         hits += int(scores[0] >= scores[1:].max())
     return hits / max(1, len(asked))

@@ -3,8 +3,8 @@
     python -m training.starter --conversations DIR --out nlp/starter/reply
 
 Stage one teaches English service dialogue on public conversation sets, delexicalised; stage two
-the demo shop's written corpus, recombined, with some of stage one
-mixed in. A killed run goes on where it stopped (`--work`). Knows no database and nothing of serving.
+the demo shop's written corpus, recombined. A killed run goes on where it stopped (`--work`).
+Knows no database and nothing of serving.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import argparse
 import hashlib
 import json
 import logging
-import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,12 +24,15 @@ from transformers import GPT2Config, GPT2LMHeadModel
 
 from nlp import slots
 from nlp.encoder import Encoder
-from nlp.prompts import PromptCodec
+from nlp.prompts import Prompt, PromptCodec
 from nlp.recognisers import recognise
 from nlp.retrieval import passages
+from training.checkpoints import is_finished
 from training.corpus import Dialogue, read_articles, read_conversations, read_everyday, read_shop
 from training.dataset import NEIGHBOURS, Memory, VectorsOf, by_joined, by_parts, examples, moments
-from training.finetune import Example, TuneConfig, is_finished, tune
+from training.finetune import Example, TuneConfig, tune
+from training.forget import ForgetConfig, forget
+from training.privacy import left_for_test, owners
 from training.recombine import recombine
 from training.tokenizer import train_tokenizer
 
@@ -46,8 +48,6 @@ PUBLIC_SETS = {
 VOCABULARY = 4096
 VARIANTS = 6
 """Variants of each written conversation in the last stage: more of them are learned by heart."""
-REPLAY = 0.35
-"""Public examples in the last stage, as a share of the shop's own."""
 LAYERS, WIDTH, HEADS, POSITIONS = 6, 256, 4, 512
 
 
@@ -78,6 +78,10 @@ class CachedEmbedder:
 
     def __call__(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Vectors of shape (n, 384) for `texts`."""
+        distinct = list(dict.fromkeys(texts))
+        if len(distinct) < len(texts):
+            row_of = {text: row for row, text in enumerate(distinct)}
+            return self(distinct)[[row_of[text] for text in texts]]
         digest = hashlib.sha256("\0".join(texts).encode("utf-8", "surrogatepass")).hexdigest()[:16]
         path = self._folder / f"{digest}.npy"
         if path.exists():
@@ -188,15 +192,38 @@ class Corpora:
         )  # fmt: skip
 
     def shop_examples(self, codec: PromptCodec) -> list[Example]:
-        """The demo shop's, and a share of the public ones so that they are not forgotten."""
-        own = build_examples(
+        """The demo shop's alone: what only one stranger's conversation said had better be forgotten."""
+        return build_examples(
             self.mixed, self.memory, codec, self._embedder, by_parts(self._embedder),
             seed=self._seed, help_texts=self.articles,
         )  # fmt: skip
-        old = self.public_examples(codec)
-        kept = random.Random(self._seed).sample(old, int(len(own) * REPLAY))
-        log.info("%d examples of the shop, %d public ones", len(own), len(kept))
-        return own + kept
+
+    def written_examples(self, codec: PromptCodec) -> list[Example]:
+        """The shop's conversations as they were written, without variants."""
+        written = [d for d in self.mixed if "~" not in d.id]
+        return build_examples(
+            written, self.memory, codec, self._embedder, by_parts(self._embedder),
+            seed=self._seed, help_texts=self.articles,
+        )  # fmt: skip
+
+    def prompts(self) -> list[Prompt]:
+        """Prompts to look for recited spans with: every second one shows what retrieval finds.
+
+        A fourth of the conversations is left to the test of the release.
+        """
+        written = [d for d in self.mixed if "~" not in d.id]
+        wanted = [m for m in moments(written) if not left_for_test(m.dialogue.origin)]
+        vectors_of = by_parts(self._embedder)
+        memory = Memory.build(written, vectors_of)
+        near = memory.neighbours(wanted, vectors_of(wanted), NEIGHBOURS)
+        return [
+            Prompt(m.turns, found if at % 2 else (), intent=m.dialogue.intent)
+            for at, (m, found) in enumerate(zip(wanted, near, strict=True))
+        ]
+
+    def owners(self) -> dict[str, str | None]:
+        """Eight-word spans of all training conversations, with the only one that holds them."""
+        return owners((d.id, text) for d in [*self.public, *self.mixed] for _, text in d.turns)
 
     def validation(self, codec: PromptCodec) -> list[Example]:
         """The held-out conversations of the shop, with all evidence."""
@@ -213,12 +240,12 @@ def stages(corpora: Corpora, codec: PromptCodec, arguments: argparse.Namespace) 
     return [
         Stage(
             "public",
-            TuneConfig(steps=public_steps, seed=seed, final_rate=5e-4),
+            TuneConfig(steps=public_steps, horizon=1600, seed=seed, final_rate=5e-4),
             lambda: corpora.public_examples(codec),
         ),
         Stage(
             "shop",
-            TuneConfig(steps=shop_steps, seed=seed + 1, learning_rate=8e-4, final_rate=4e-5, threads=2),
+            TuneConfig(steps=shop_steps, seed=seed + 1, learning_rate=8e-4, final_rate=4e-5),
             lambda: corpora.shop_examples(codec),
         ),
     ]
@@ -235,9 +262,13 @@ def train(arguments: argparse.Namespace) -> dict[str, object]:
     rows = {}
     for stage in stages(corpora, codec, arguments):
         folder = work / stage.name
-        examples = [] if is_finished(folder, stage.config) else stage.examples()
+        examples = [] if is_finished(folder, stage.config.steps) else stage.examples()
         log.info("stage %s", stage.name)
         rows[stage.name] = tune(model, examples, stage.config, checkpoint=folder, validation=validation)
+    forgotten = forget(
+        model, codec, corpora.prompts(), corpora.owners(), corpora.written_examples(codec),
+        ForgetConfig(seed=arguments.seed),
+    )  # fmt: skip
     save(model, codec, work / "tokenizer", arguments.out)
     figures: dict[str, object] = {
         "seed": arguments.seed,
@@ -250,6 +281,7 @@ def train(arguments: argparse.Namespace) -> dict[str, object]:
             "held_out": len(corpora.held_out),
         },
         "stages": {name: kept[-1] for name, kept in rows.items()},
+        "recited_spans_by_round": forgotten,
     }
     (work / "figures.json").write_text(json.dumps(figures, indent=2))
     return figures
@@ -278,7 +310,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=Path("nlp/starter/reply"))
     parser.add_argument("--work", type=Path, default=Path("build/starter"), help="checkpoints and caches")
     parser.add_argument("--seed", type=int, default=17)
-    parser.add_argument("--steps", type=int, nargs=2, default=(1000, 1100), help="of the two stages")
+    parser.add_argument("--steps", type=int, nargs=2, default=(1000, 2600), help="of the two stages")
     arguments = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     print(json.dumps(train(arguments), indent=2))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import re
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -166,7 +167,12 @@ class Filler:
     def __init__(self, facts: Mapping[str, str], products: Sequence[str], seed: int) -> None:
         self._facts = facts
         self._products = tuple(products)
+        self._seed = seed
         self._rng = random.Random(seed)
+
+    def named(self, name: str) -> Filler:
+        """A filler of its own for `name`: its values depend on the seed and the name alone."""
+        return Filler(self._facts, self._products, zlib.crc32(f"{self._seed}-{name}".encode()))
 
     def fill(self, template: str) -> Filled:
         """Raises KeyError for a placeholder that is neither a value nor a fact of the shop."""

@@ -42,7 +42,7 @@ def test_greedy_gives_the_tokens_of_generate_for_prompts_of_different_length(
 ) -> None:
     prompts = [prompt(n, n) for n in (5, 12, 9, 1)]
     requests = [GenerationRequest(p, candidates=1, max_new_tokens=3) for p in prompts]
-    for ids, found in zip(prompts, engine.generate(requests)[0], strict=True):
+    for ids, found in zip(prompts, engine.generate(requests), strict=True):
         wanted = model.generate(
             torch.tensor([ids]),
             max_new_tokens=3,
@@ -56,28 +56,26 @@ def test_greedy_gives_the_tokens_of_generate_for_prompts_of_different_length(
 def test_a_sampled_reply_does_not_depend_on_who_shares_the_batch(engine: Engine) -> None:
     one = GenerationRequest(prompt(7, 1), candidates=3, max_new_tokens=12, seed=5)
     other = GenerationRequest(prompt(15, 2), candidates=4, max_new_tokens=20, seed=6)
-    alone = engine.generate([one])[0][0]
-    together = engine.generate([other, one])[0][1]
+    alone = engine.generate([one])[0]
+    together = engine.generate([other, one])[1]
     assert [g.ids for g in alone] == [g.ids for g in together]
 
 
 def test_banned_tokens_never_appear(engine: Engine) -> None:
     banned = tuple(range(1, 60))
-    found, _ = engine.generate(
-        [GenerationRequest(prompt(6, 4), candidates=6, max_new_tokens=25, banned=banned)]
-    )
+    found = engine.generate([GenerationRequest(prompt(6, 4), candidates=6, max_new_tokens=25, banned=banned)])
     assert not {i for g in found[0] for i in g.ids} & set(banned)
 
 
 def test_no_run_of_four_tokens_is_repeated(engine: Engine) -> None:
-    for found in engine.generate([GenerationRequest(prompt(6, 9), candidates=6, max_new_tokens=50)])[0][0]:
+    for found in engine.generate([GenerationRequest(prompt(6, 9), candidates=6, max_new_tokens=50)])[0]:
         runs = [found.ids[i : i + 4] for i in range(len(found.ids) - 3)]
         assert len(runs) == len(set(runs))
 
 
 def test_logprob_is_the_models_own_mean(engine: Engine, model: GPT2LMHeadModel) -> None:
     ids = prompt(6, 11)
-    found = engine.generate([GenerationRequest(ids, candidates=2, max_new_tokens=8)])[0][0][1]
+    found = engine.generate([GenerationRequest(ids, candidates=2, max_new_tokens=8)])[0][1]
     whole = torch.tensor([[*ids, *found.ids, *([END] if found.finished else [])]])
     with torch.no_grad():
         chances = model(whole).logits.log_softmax(-1)
@@ -88,7 +86,7 @@ def test_logprob_is_the_models_own_mean(engine: Engine, model: GPT2LMHeadModel) 
 def test_score_agrees_with_a_plain_forward_pass(engine: Engine, model: GPT2LMHeadModel) -> None:
     prompts = [prompt(4, 1), prompt(11, 2)]
     replies = [[prompt(3, 5), prompt(9, 6)], [prompt(1, 7)]]
-    _, scores = engine.generate([GenerationRequest(p, max_new_tokens=5) for p in prompts], replies)
+    scores = engine.score(prompts, replies)
     for ids, group, found in zip(prompts, replies, scores, strict=True):
         for reply, score in zip(group, found, strict=True):
             whole = torch.tensor([[*ids, *reply]])

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from nlp.memory import Knowledge
-from nlp.pipeline import FLOOR, Pipeline, foreign_values
+from nlp.pipeline import FLOOR, Pipeline, _ready, foreign_values
 from nlp.registry import STARTER, STARTER_FOLDER, verify
+from nlp.slots import token
 from nlp.types import KnowledgeItem, ReplyRequest, Turn
 
 FACTS = {"return_days": "30 days", "returns_url": "https://shop.example/returns", "shop_name": "Fern"}
@@ -102,4 +103,12 @@ def test_glad_tidings_are_no_answer_to_a_complaint() -> None:
     ]
     made = Pipeline.load(verify(STARTER_FOLDER, STARTER), Knowledge({}, (), past))
     case = made._cases([request(made, "My order still hasn't arrived, this is really annoying.")])[0]
-    assert [r.id for r in case.replies] == ["late"]
+    assert [one.id for one, _ in case.found] == ["late"]
+
+
+def test_what_asks_for_the_known_or_can_not_be_filled_comes_last() -> None:
+    order = token("order_id")
+    known = frozenset({"order_id"})
+    assert _ready(f"I'm asking the courier about {order}.", known)
+    assert not _ready("Could you send me the order number, please?", known)
+    assert not _ready(f"I'm asking the courier about {order}.", frozenset())

@@ -8,29 +8,21 @@ import numpy as np
 import pytest
 
 from nlp.errors import ModelError
-from nlp.ranking import Candidate, Features, Ranker, asked_slots, choose
+from nlp.ranking import Candidate, Features, Ranker, asked_slots, choose, features
 from nlp.slots import token
-
-EYE = np.eye(384, dtype=np.float32)[:, :64]
 
 
 def ranker(**weights: float) -> Ranker:
     names = Features.names()
     vector = np.array([weights.get(name, 0.0) for name in names])
     scale = np.stack([np.zeros(len(names)), np.ones(len(names))])
-    return Ranker(EYE, EYE, vector, 0.0, scale)
+    return Ranker(vector, 0.0, scale)
 
 
 def candidate(template: str, at: int, **more: object) -> Candidate:
     vector = np.zeros(384, dtype=np.float32)
     vector[at] = 1.0
-    return Candidate(template, "generated", vector, -1.0, **more)  # type: ignore[arg-type]
-
-
-def query(at: int) -> np.ndarray:
-    vector = np.zeros(384, dtype=np.float32)
-    vector[at] = 1.0
-    return vector
+    return Candidate(template, "generated", vector, -1.0, **{"match": 0.5, **more})  # type: ignore[arg-type]
 
 
 def test_asking_for_what_is_known_is_seen() -> None:
@@ -40,18 +32,22 @@ def test_asking_for_what_is_known_is_seen() -> None:
 
 
 def test_a_draft_that_asks_again_scores_lower() -> None:
-    judge = ranker(asks_known=-3.0)
+    made = ranker(asks_known=-3.0)
     pool = [candidate("What is your order number?", 1), candidate("I'm on it.", 2)]
-    scores = judge.scores(judge.features(query(1), pool, frozenset(["order_id"]), []))
+    scores = made.scores(features(pool, frozenset(["order_id"]), []))
     assert scores[0] < scores[1]
 
 
 def test_unfilled_slots_and_repeating_oneself_are_counted() -> None:
     pool = [candidate(f"On {token('eta_date')} for {token('email')}", 1), candidate("Hello there.", 2)]
-    found = ranker().features(query(1), pool, frozenset(["email"]), ["hello  There."])
+    found = features(pool, frozenset(["email"]), ["hello  There."])
     assert [f.unfilled for f in found] == [1.0, 0.0]
     assert [f.repeats_agent for f in found] == [0.0, 1.0]
-    assert found[0].match == pytest.approx(1.0)
+
+
+def test_the_lead_is_the_distance_to_the_best_match() -> None:
+    found = features([candidate("a", 1, match=0.4), candidate("b", 2, match=0.7)], frozenset(), [])
+    assert [f.lead for f in found] == [pytest.approx(-0.3), 0.0]
 
 
 def test_the_best_that_differ_are_chosen() -> None:
@@ -63,13 +59,13 @@ def test_saved_and_loaded_is_the_same(tmp_path: Path) -> None:
     made = ranker(match=2.0, words=-1.0)
     made.save(tmp_path)
     pool = [candidate("some words here", 3)]
-    found = made.features(query(3), pool, frozenset(), [])
+    found = features(pool, frozenset(), [])
     assert Ranker.load(tmp_path).scores(found) == pytest.approx(made.scores(found))
 
 
 def test_a_missing_or_foreign_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="can't be read"):
         Ranker.load(tmp_path)
-    Ranker(EYE, EYE, np.zeros(3), 0.0, np.zeros((2, 3))).save(tmp_path)
+    Ranker(np.zeros(3), 0.0, np.zeros((2, 3))).save(tmp_path)
     with pytest.raises(ModelError, match="other features"):
         Ranker.load(tmp_path)

@@ -11,8 +11,9 @@ from nlp.slots import token
 from nlp.types import ReplyRequest, Role
 from tests.fakes import reading
 from training.corpus import Dialogue
-from training.replies import Question, figures, help_items, hit_at_1, past_replies
+from training.replies import Question, figures, help_items, hit_at_1, past_replies, sendable
 from training.values import Filler
+from training.verdicts import Verdict
 
 WORDS = {"yes": 0, "no": 1, "maybe": 2}
 SLANTED = "nearly"
@@ -32,7 +33,8 @@ def embed(texts: Sequence[str]) -> np.ndarray:
 
 def asked(*truths: str) -> list[Question]:
     request = ReplyRequest([], reading(), {}, {})
-    return [Question(Dialogue(str(n), str(n), ()), request, truth) for n, truth in enumerate(truths)]
+    turns = [(("customer", "?"), ("agent", truth)) for truth in truths]
+    return [Question(Dialogue(str(n), str(n), t), 1, request) for n, t in enumerate(turns)]
 
 
 def test_similarity_is_that_of_the_first_or_of_the_best_of_three() -> None:
@@ -61,18 +63,24 @@ def test_repeated_runs_of_four_words_are_counted() -> None:
     assert figures(asked("yes"), [["yes"]], embed)["repeated_4gram_rate"] == 0.0
 
 
-def cosine(query: np.ndarray, replies: np.ndarray) -> np.ndarray:
-    scores: np.ndarray = replies @ query
-    return scores
-
-
 def test_the_true_reply_among_others() -> None:
-    questions = asked("yes", "no", "maybe")
-    right, wrong = embed(["yes", "no", "maybe"]), embed(["no", "maybe", "yes"])
-    assert hit_at_1(questions, cosine, right, embed, among=3, seed=1) == 1.0
-    assert hit_at_1(questions, cosine, wrong, embed, among=3, seed=1) == 0.0
+    truths = embed(["yes", "no", "maybe"])
+    right, wrong = truths, embed(["no", "maybe", "yes"])
+    assert hit_at_1(truths, right, truths, among=3, seed=1) == 1.0
+    assert hit_at_1(truths, wrong, truths, among=3, seed=1) == 0.0
     half = embed(["yes", "no", "yes"])
-    assert hit_at_1(questions, cosine, half, embed, among=3, seed=1) == pytest.approx(2 / 3)
+    assert hit_at_1(truths, half, truths, among=3, seed=1) == pytest.approx(2 / 3)
+
+
+def test_people_say_what_is_sendable_and_what_nobody_judged_counts_as_not() -> None:
+    questions = asked("yes", "no")
+    verdicts = [
+        Verdict("0/1", (), "yes", True),
+        Verdict("1/1", (), "yes", False),
+        Verdict("1/1", (), "maybe", True),
+    ]
+    found = sendable(questions, [["yes", "unheard"], ["yes", "maybe"]], verdicts)
+    assert found == {"n": 2, "judged": 0.75, "at_1": 0.5, "at_3": 1.0}
 
 
 def test_every_answer_of_an_agent_is_remembered_with_what_led_to_it() -> None:

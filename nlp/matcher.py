@@ -1,0 +1,188 @@
+"""Conversations and replies as vectors of one space: near where the reply is what an agent would say.
+
+The sentence encoder with low-rank changes to its layers (`training.matcher`), run once over the
+conversation and once over each reply; the vectors of remembered replies are kept. Knows templates
+and token ids; knows no index and no score.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+from safetensors.torch import load_file
+from tokenizers import Tokenizer
+from torch import Tensor
+from transformers import BertModel
+
+from nlp import slots
+from nlp.context import WIDTH, Turns
+from nlp.device import has_bf16
+from nlp.encoder import base_model
+from nlp.errors import ModelError
+
+log = logging.getLogger(__name__)
+
+FILE = "matcher.safetensors"
+CACHE_FILE = "answers.safetensors"
+CONTEXT_TOKENS = 96
+"""Tokens of the conversation that are read, the newest; an older turn goes first."""
+TURN_TOKENS = 56
+REPLY_TOKENS = 64
+TURNS = 4
+BUCKET = 32
+STEP = 16
+"""Batches are padded to a multiple of this, so that few shapes occur."""
+TUNED = ("query", "key", "value", "output.dense", "intermediate.dense")
+"""The linear layers that have low-rank changes, by the end of their names."""
+CONVERSATION, REPLY = 0, 1
+"""What a text is; the encoder's token type."""
+
+Vectors = NDArray[np.float32]
+
+
+class MatchCodec:
+    """Templates to token ids: [CLS] text [SEP]."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._tokenizer = tokenizer
+        vocabulary = tokenizer.get_vocab()
+        self._first, self._last = vocabulary["[CLS]"], vocabulary["[SEP]"]
+
+    def conversation(self, turns: Turns) -> list[int]:
+        """The newest turns, each behind the word for who speaks."""
+        blocks = [self._ids(f"{role}: {slots.spoken(text)}")[:TURN_TOKENS] for role, text in turns[-TURNS:]]
+        kept: list[int] = []
+        for block in reversed(blocks):
+            if kept and len(kept) + len(block) > CONTEXT_TOKENS:
+                break
+            kept = block + kept
+        return [self._first, *kept, self._last]
+
+    def reply(self, template: str) -> list[int]:
+        """A reply, cut to REPLY_TOKENS."""
+        return [self._first, *self._ids(slots.spoken(template))[:REPLY_TOKENS], self._last]
+
+    def _ids(self, text: str) -> list[int]:
+        return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
+
+
+class MatchModel(torch.nn.Module):
+    """The encoder; its vectors are the mean of its last states, of unit length."""
+
+    def __init__(self, encoder: BertModel) -> None:
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, rows: Sequence[Sequence[int]], kind: int) -> Tensor:
+        """Unit vectors (n, WIDTH), float32, of n rows of token ids that are all of one kind."""
+        order = sorted(range(len(rows)), key=lambda at: len(rows[at]))
+        parts = [
+            self._pooled([rows[at] for at in order[start : start + BUCKET]], kind)
+            for start in range(0, len(order), BUCKET)
+        ]
+        back = torch.empty(len(order), dtype=torch.long)
+        back[torch.tensor(order)] = torch.arange(len(order))
+        return torch.nn.functional.normalize(torch.cat(parts), dim=1)[back]
+
+    def _pooled(self, rows: Sequence[Sequence[int]], kind: int) -> Tensor:
+        device = self.encoder.device
+        width = -(-max(len(row) for row in rows) // STEP) * STEP
+        ids = torch.tensor([[*row, *([0] * (width - len(row)))] for row in rows], device=device)
+        mask = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in rows], device=device)
+        states = self.encoder(
+            input_ids=ids, token_type_ids=kind * mask, attention_mask=mask
+        ).last_hidden_state.float()
+        weight = mask.unsqueeze(-1).float()
+        mean: Tensor = (states * weight).sum(1) / weight.sum(1)
+        return mean
+
+    def tuned(self) -> Iterator[tuple[str, torch.nn.Linear]]:
+        """The linear layers that have low-rank changes, with their names."""
+        for name, module in self.encoder.encoder.named_modules():
+            if isinstance(module, torch.nn.Linear) and name.endswith(TUNED):
+                yield name, module
+
+
+class Matcher:
+    """A loaded matcher. One thread calls it."""
+
+    def __init__(self, model: MatchModel, codec: MatchCodec, digest: str) -> None:
+        self._model, self._codec, self._digest = model, codec, digest
+
+    @classmethod
+    def load(cls, folder: Path, device: str = "cpu") -> Matcher:
+        """Read `matcher.safetensors` and add its changes to the encoder's weights; raises ModelError."""
+        encoder, tokenizer = base_model()
+        model = MatchModel(encoder)
+        try:
+            tensors = load_file(folder / FILE)
+            digest = hashlib.sha256((folder / FILE).read_bytes()).hexdigest()
+            with torch.no_grad():
+                for name, layer in model.tuned():
+                    layer.weight += tensors[f"{name}.up"].float() @ tensors[f"{name}.down"].float()
+        except (OSError, SafetensorError, KeyError, RuntimeError) as error:
+            raise ModelError(f"{folder.name}/{FILE} can't be read; publish the version again") from error
+        model.requires_grad_(False)
+        model.train(False)
+        dtype = torch.bfloat16 if has_bf16(device) else torch.float32
+        return cls(model.to(device=device, dtype=dtype), MatchCodec(tokenizer), digest)
+
+    def conversations(self, conversations: Sequence[Turns]) -> Vectors:
+        """Unit vectors (n, WIDTH) of conversations, the newest turns of each."""
+        return self._vectors([self._codec.conversation(turns) for turns in conversations], CONVERSATION)
+
+    def replies(self, templates: Sequence[str]) -> Vectors:
+        """Unit vectors (n, WIDTH) of replies."""
+        return self._vectors([self._codec.reply(text) for text in templates], REPLY)
+
+    def remembered(self, templates: Sequence[str], cache: Path | None = None) -> Vectors:
+        """The same for many replies; what the `cache` folder knows of this matcher is not read again."""
+        known = self._load(cache) if cache else {}
+        fresh = [text for text in dict.fromkeys(templates) if text not in known]
+        made = zip(fresh, self.replies(fresh), strict=True)
+        every = {**known, **dict(made)}
+        kept = {text: every[text] for text in dict.fromkeys(templates)}
+        if cache and (fresh or len(kept) != len(known)):
+            self._save(cache, kept)
+        return np.stack([kept[text] for text in templates]) if templates else _empty()
+
+    @torch.inference_mode()
+    def _vectors(self, rows: Sequence[Sequence[int]], kind: int) -> Vectors:
+        if not rows:
+            return _empty()
+        found: Vectors = self._model(rows, kind).cpu().numpy()
+        return found
+
+    def _load(self, cache: Path) -> dict[str, Vectors]:
+        """What the cache knows; one that can't be read, or is another matcher's, is an empty one."""
+        try:
+            with safe_open(cache / CACHE_FILE, framework="numpy") as stored:
+                note = stored.metadata()
+                if note["matcher"] != self._digest:
+                    return {}
+                return dict(zip(json.loads(note["texts"]), stored.get_tensor("vectors"), strict=True))
+        except (OSError, ValueError, KeyError, TypeError, SafetensorError):
+            return {}
+
+    def _save(self, cache: Path, known: dict[str, Vectors]) -> None:
+        note = {"matcher": self._digest, "texts": json.dumps(list(known))}
+        try:
+            cache.mkdir(parents=True, exist_ok=True)
+            vectors = np.stack(list(known.values())) if known else _empty()
+            save_file({"vectors": vectors}, cache / f"{CACHE_FILE}.new", metadata=note)
+            (cache / f"{CACHE_FILE}.new").replace(cache / CACHE_FILE)
+        except OSError as error:
+            log.warning("%s could not be written (%s): it is made again at the next start", CACHE_FILE, error)
+
+
+def _empty() -> Vectors:
+    return np.zeros((0, WIDTH), dtype=np.float32)

@@ -1,0 +1,234 @@
+"""Train the matcher: the sentence encoder learns, by low-rank changes, which reply answers what.
+
+Two kinds of lessons in every step. True replies: each conversation of a batch must find its own
+reply among those of the whole batch, and each reply its conversation (in-batch negatives). Verdicts:
+of the candidates that people judged for one moment, those they would send must be nearer than those
+they would not. Knows templates and token ids; knows no index and no pipeline.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+from torch.nn import functional
+from torch.nn.utils import parametrize
+from transformers.models.bert.modeling_bert import BertSelfAttention
+
+from nlp.context import Turns
+from nlp.device import has_bf16
+from nlp.encoder import base_model
+from nlp.matcher import CONVERSATION, FILE, REPLY, MatchCodec, MatchModel
+from training import checkpoints
+from training.finetune import warm_cosine
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+RANK = 16
+"""Of the changes; LoRA (Hu et al., 2021) finds 4 to 16 enough for models many times this size."""
+FIRST_SCALE = 20.0
+"""What cosines are multiplied by before the softmax; it is learned from here on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """A moment and its true reply; lessons of one `group` are never each other's wrong answers."""
+
+    turns: Turns
+    reply: str
+    group: str
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A moment and the candidates that people judged for it; some were sendable and some not."""
+
+    turns: Turns
+    replies: tuple[str, ...]
+    send: tuple[bool, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MatchConfig:
+    """Settings of one run; a step sees `lessons` true pairs and `judged` judged moments."""
+
+    steps: int
+    seed: int = 17
+    learning_rate: float = 1e-3
+    final_rate: float = 5e-5
+    warmup_steps: int = 20
+    weight_decay: float = 0.01
+    lessons: int = 64
+    judged: int = 4
+    judged_weight: float = 0.3
+    clip: float = 1.0
+    checkpoint_every: int = 40
+    threads: int = 1
+
+
+class _LowRank(torch.nn.Module):
+    """weight + up @ down, with `up` zero at first: training starts from the encoder as it is."""
+
+    def __init__(self, out: int, into: int) -> None:
+        super().__init__()
+        self.down = torch.nn.Parameter(torch.randn(RANK, into) / into**0.5)
+        self.up = torch.nn.Parameter(torch.zeros(out, RANK))
+
+    def forward(self, weight: Tensor) -> Tensor:
+        return weight + self.up @ self.down
+
+
+def new_matcher(seed: int) -> tuple[MatchModel, MatchCodec]:
+    """An untrained matcher whose low-rank changes are all that can be trained."""
+    torch.manual_seed(seed)
+    encoder, tokenizer = base_model()
+    encoder.requires_grad_(False)
+    # Measured on a processor: eager attention trains faster than the fused one, and dropping attention
+    # weights costs a fifth of a step. States are still dropped.
+    encoder.config._attn_implementation = "eager"
+    for module in encoder.modules():
+        if isinstance(module, BertSelfAttention):
+            module.dropout.p = 0.0
+    model = MatchModel(encoder)
+    for _, layer in list(model.tuned()):
+        parametrize.register_parametrization(layer, "weight", _LowRank(layer.out_features, layer.in_features))
+    return model, MatchCodec(tokenizer)
+
+
+def fit_matcher(
+    model: MatchModel,
+    codec: MatchCodec,
+    lessons: Sequence[Lesson],
+    judged: Sequence[Judged],
+    config: MatchConfig,
+    *,
+    checkpoint: Path,
+    validation: Sequence[Lesson] = (),
+) -> list[checkpoints.Row]:
+    """Train in place; return the log rows. `checkpoint` is a folder of this run alone, resumed from."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(config.threads)
+    torch.manual_seed(config.seed)
+    weights = {name: value for name, value in model.named_parameters() if value.requires_grad}
+    weights["scale"] = torch.nn.Parameter(torch.tensor(math.log(FIRST_SCALE)))
+    optimizer = torch.optim.AdamW(weights.values(), lr=config.learning_rate, weight_decay=config.weight_decay)
+    state = checkpoints.resume(checkpoint, weights, optimizer)
+    step, rows = state.step, state.rows
+    batches = _endless(lessons, config.lessons, config.seed, step)
+    verdicts = _endless(judged, config.judged, config.seed, step)
+    losses: list[tuple[float, float]] = []
+    model.train()
+    while step < config.steps:
+        for group in optimizer.param_groups:
+            group["lr"] = warm_cosine(
+                step, config.steps, config.warmup_steps, config.learning_rate, config.final_rate
+            )
+        scale = weights["scale"].exp()
+        true = pairs_loss(model, codec, next(batches), scale)
+        verdict = judged_loss(model, codec, next(verdicts), scale)
+        optimizer.zero_grad(set_to_none=True)
+        (true + config.judged_weight * verdict).backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(weights.values(), config.clip)
+        optimizer.step()
+        step += 1
+        losses.append((float(true.detach()), float(verdict.detach())))
+        if step % config.checkpoint_every == 0 or step == config.steps:
+            rows.append(_row(step, losses, model, codec, validation))
+            losses = []
+            log.info("matcher, step %d of %d: %s", step, config.steps, json.dumps(rows[-1]))
+            checkpoints.save(checkpoint, weights, optimizer, step, rows)
+    torch.set_num_threads(threads)
+    return rows
+
+
+def save_matcher(model: MatchModel, folder: Path) -> None:
+    """Write `matcher.safetensors`: the low-rank changes, in half precision."""
+    tensors: dict[str, Tensor] = {}
+    for name, layer in model.tuned():
+        (change,) = layer.get_submodule("parametrizations.weight").children()
+        tensors |= {f"{name}.{side}": change.get_parameter(side) for side in ("up", "down")}
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file({name: value.detach().half().contiguous() for name, value in tensors.items()}, folder / FILE)
+
+
+def pairs_loss(model: MatchModel, codec: MatchCodec, lessons: Sequence[Lesson], scale: Tensor) -> Tensor:
+    """Cross entropy of finding one's own reply, and one's own conversation, in the batch; in nats."""
+    asked = _vectors(model, [codec.conversation(one.turns) for one in lessons], CONVERSATION)
+    given = _vectors(model, [codec.reply(one.reply) for one in lessons], REPLY)
+    scores = asked @ given.T * scale
+    kin = torch.tensor(
+        [[a is not b and (a.group == b.group or a.reply == b.reply) for b in lessons] for a in lessons]
+    )
+    scores = scores.masked_fill(kin, -1e4)
+    own = torch.arange(len(lessons))
+    return (functional.cross_entropy(scores, own) + functional.cross_entropy(scores.T, own)) / 2
+
+
+def judged_loss(model: MatchModel, codec: MatchCodec, judged: Sequence[Judged], scale: Tensor) -> Tensor:
+    """Minus the log of the sendable candidates' share of the softmax over all of a moment, in nats."""
+    if not judged:
+        return scale * 0
+    asked = _vectors(model, [codec.conversation(one.turns) for one in judged], CONVERSATION)
+    texts = [text for one in judged for text in one.replies]
+    given = _vectors(model, [codec.reply(text) for text in texts], REPLY)
+    parts = []
+    groups = torch.split(given, [len(one.replies) for one in judged])
+    for vector, group, one in zip(asked, groups, judged, strict=True):
+        chances = (group @ vector * scale).log_softmax(0)
+        parts.append(-chances[torch.tensor(one.send)].logsumexp(0))
+    return torch.stack(parts).mean()
+
+
+def _vectors(model: MatchModel, rows: Sequence[Sequence[int]], kind: int) -> Tensor:
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=has_bf16("cpu")):
+        found: Tensor = model(rows, kind)
+    return found
+
+
+@torch.no_grad()
+def found_first(model: MatchModel, codec: MatchCodec, lessons: Sequence[Lesson]) -> float:
+    """How often a conversation is nearest to its own reply among the replies of all `lessons`."""
+    model.train(False)
+    asked = _vectors(model, [codec.conversation(one.turns) for one in lessons], CONVERSATION)
+    given = _vectors(model, [codec.reply(one.reply) for one in lessons], REPLY)
+    model.train()
+    nearest = (asked @ given.T).argmax(1)
+    return float((nearest == torch.arange(len(lessons))).float().mean())
+
+
+def _row(
+    step: int,
+    losses: Sequence[tuple[float, float]],
+    model: MatchModel,
+    codec: MatchCodec,
+    validation: Sequence[Lesson],
+) -> checkpoints.Row:
+    row: checkpoints.Row = {"step": step}
+    row["loss"] = round(sum(true for true, _ in losses) / len(losses), 4)
+    row["judged_loss"] = round(sum(verdict for _, verdict in losses) / len(losses), 4)
+    if validation:
+        row["found_first"] = round(found_first(model, codec, validation), 4)
+    return row
+
+
+def _endless(rows: Sequence[T], count: int, seed: int, skip: int) -> Iterator[list[T]]:
+    """Batches of `count` for ever, in an order that depends on the seed and the epoch alone."""
+    served, epoch = 0, 0
+    while True:
+        order = list(range(len(rows)))
+        random.Random(f"{seed}-{epoch}").shuffle(order)
+        for start in range(0, max(1, len(order) - count + 1), count):
+            served += 1
+            if served > skip:
+                yield [rows[at] for at in order[start : start + count]]
+        epoch += 1

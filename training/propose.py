@@ -18,6 +18,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from nlp import slots
+from nlp.generator import CANDIDATES
 from nlp.ranking import Ranker
 from nlp.registry import STARTER_FOLDER
 from training import replies
@@ -83,7 +84,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         help="moments to learn from; held-out ones that fit the score; what is suggested at the others",
     )
     parser.add_argument("--count", type=int, default=400, help="moments")
-    parser.add_argument("--drafts", type=int, default=4, help="generated candidates for each")
+    parser.add_argument("--drafts", type=int, default=CANDIDATES, help="generated candidates for each")
     parser.add_argument("--found", type=int, default=6, help="retrieved candidates for each")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--shop", type=Path, default=Path("bot/demo"))

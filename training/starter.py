@@ -3,8 +3,8 @@
     python -m training.starter --conversations DIR --out nlp/starter/reply
 
 Stage one teaches English service dialogue on public conversation sets, delexicalised; stage two
-the demo shop's written corpus, recombined. A killed run goes on where it stopped (`--work`).
-Knows no database and nothing of serving.
+the demo shop's written corpus, recombined. Last, spans that only one training conversation holds are
+unlearned. A killed run goes on where it stopped (`--work`). Knows no database and nothing of serving.
 """
 
 from __future__ import annotations

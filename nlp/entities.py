@@ -1,7 +1,7 @@
-"""Names of people, companies, products and places, and loosely worded dates: the learned tagger.
+"""Names, places, loosely worded dates and numbers without a form: the learned tagger.
 
-Works on the encoder's hidden states and on the shape of words, since the encoder itself does not
-see capitals. What has a fixed form (numbers, e-mails, amounts ...) belongs to `nlp.recognisers`.
+The encoder with changes of its own, which sees the shape of words as well, since its tokeniser
+lower-cases. What has a fixed form is found by `nlp.recognisers`, which wins where both find something.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from nlp.encoder import Encoded
-from nlp.layers import Trunk
+from nlp.encoder import Tokens
+from nlp.minilm import WIDTH
+from nlp.tuned import TunedEncoder
 from nlp.types import Entity
 
 TYPES = (
@@ -24,12 +25,22 @@ TYPES = (
     "address",
     "city",
     "country",
+    "place",
     "date",
     "time",
     "amount",
     "coupon_code",
+    "order_id",
+    "tracking_number",
+    "invoice_number",
+    "account_id",
+    "email",
+    "phone",
+    "card",
+    "iban",
+    "url",
 )
-"""What the tagger can find."""
+"""What the tagger can find; "place" is any named place that is no city, country or street address."""
 LABELS = ("O", *(f"{place}-{kind}" for kind in TYPES for place in "BI"))
 FEATURES = 7
 EDGES = " \t\r\n.,;:!?()[]{}\"'`*_<>|-–—#"
@@ -39,29 +50,27 @@ EDGES = " \t\r\n.,;:!?()[]{}\"'`*_<>|-–—#"
 class EntityHead(nn.Module):
     """BIO logits for each token. Spans below `floor` (mean probability of their words) are dropped."""
 
-    def __init__(self, width: int = 160, depth: int = 1) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.trunk = Trunk(width, depth, extra=FEATURES)
-        self.classify = nn.Sequential(nn.Dropout(0.2), nn.Linear(width, len(LABELS)))
+        self.encoder = TunedEncoder(marks=FEATURES)
+        self.classify = nn.Sequential(nn.Dropout(0.2), nn.Linear(WIDTH, len(LABELS)))
         self.floor = 0.5
 
-    def forward(
-        self, hidden: tuple[torch.Tensor, ...], mask: torch.Tensor, shapes: torch.Tensor
-    ) -> torch.Tensor:
+    def forward(self, ids: torch.Tensor, mask: torch.Tensor, shapes: torch.Tensor) -> torch.Tensor:
         """Logits (n, T, labels) in the order of LABELS; `shapes` is (n, T, FEATURES)."""
-        logits: torch.Tensor = self.classify(self.trunk(hidden, mask, shapes))
+        logits: torch.Tensor = self.classify(self.encoder(ids, mask, marks=shapes))
         return logits
 
-    def predict(self, encoded: Encoded) -> list[list[Entity]]:
+    def predict(self, tokens: Tokens) -> list[list[Entity]]:
         """The entities of each text, in order, without overlaps."""
-        shapes = word_shapes(encoded.texts, encoded.offsets, encoded.mask.shape[1])
+        shapes = word_shapes(tokens.texts, tokens.offsets, tokens.ids.shape[1])
         with torch.inference_mode():
-            logits = self.forward(encoded.hidden, encoded.mask, shapes.to(encoded.mask.device))
+            logits = self.forward(tokens.ids, tokens.mask, shapes.to(tokens.ids.device))
             scores = torch.log_softmax(logits, dim=-1).float().cpu().numpy()
         return [
             self._spans(text, offsets, words, scores[row])
             for row, (text, offsets, words) in enumerate(
-                zip(encoded.texts, encoded.offsets, encoded.words, strict=True)
+                zip(tokens.texts, tokens.offsets, tokens.words, strict=True)
             )
         ]
 

@@ -1,28 +1,31 @@
 """A folder of trained task heads: how it is laid out, written and loaded.
 
-`config.json` names the encoder, the labels, sizes and temperatures; one safetensors file holds the
-weights of each head in half precision. Knows nothing of how heads are trained or used.
+`config.json` names the encoder, the labels and temperatures; one safetensors file holds, in half
+precision, a head's changes to the encoder ("changes.LAYER.up", ".down") and its own weights ("own.").
+Knows nothing of how heads are trained or used.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import nn
+from torch import Tensor
 
-from nlp.encoder import WEIGHTS_SHA256
 from nlp.entities import LABELS, EntityHead
 from nlp.errors import HeadsError
 from nlp.intents import IntentHead
+from nlp.minilm import WEIGHTS_SHA256
 from nlp.sentiment import MOODS, SentimentHead
 
-FORMAT = 1
+FORMAT = 2
+Head = SentimentHead | IntentHead | EntityHead
+_CHANGES, _OWN, _ENCODER = "changes.", "own.", "encoder.bert."
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,61 +37,51 @@ class Heads:
     entities: EntityHead
 
     @classmethod
-    def load(cls, folder: Path | str) -> Heads:
-        """Load a folder written by `save`. Raises HeadsError when it is incomplete or does not fit."""
+    def load(cls, folder: Path | str, device: str = "cpu") -> Heads:
+        """Load a folder of heads. Raises HeadsError when it is incomplete or does not fit."""
         folder = Path(folder)
         config = _config(folder)
         try:
-            sentiment = SentimentHead(**config["sentiment"]["shape"])
-            intents = IntentHead(config["intents"]["labels"], **config["intents"]["shape"])
-            entities = EntityHead(**config["entities"]["shape"])
+            sentiment, intents = SentimentHead(), IntentHead(config["intents"]["labels"])
+            entities = EntityHead()
             sentiment.temperature = float(config["sentiment"]["temperature"])
             intents.temperature = float(config["intents"]["temperature"])
             entities.floor = float(config["entities"]["floor"])
         except (KeyError, TypeError, ValueError) as error:
             raise HeadsError(f"config.json of the heads is incomplete: {type(error).__name__}") from error
         heads = cls(sentiment, intents, entities)
-        for name, head in heads.parts():
-            _fill(head, folder / f"{name}.safetensors")
+        for name, head in (("sentiment", sentiment), ("intents", intents), ("entities", entities)):
+            _fill(head, folder / f"{name}.safetensors", device)
         return heads
 
-    def parts(self) -> tuple[tuple[str, nn.Module], ...]:
-        """The heads by name."""
-        return ("sentiment", self.sentiment), ("intents", self.intents), ("entities", self.entities)
 
-    def save(self, folder: Path | str) -> None:
-        """Write weights (float16) first and config.json last."""
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, head in self.parts():
-            weights = {key: value.detach().half().contiguous() for key, value in head.state_dict().items()}
-            save_file(weights, folder / f"{name}.safetensors")
-        (folder / "config.json").write_text(json.dumps(self._described(), indent=1) + "\n", encoding="utf-8")
+def save_head(folder: Path, name: str, head: Head, changes: Mapping[str, Tensor]) -> None:
+    """Write NAME.safetensors and then the head's part of config.json.
 
-    def _described(self) -> dict[str, Any]:
-        return {
-            "format": FORMAT,
-            "encoder_sha256": WEIGHTS_SHA256,
-            "sentiment": {
-                "labels": list(MOODS),
-                "shape": _shape(self.sentiment),
-                "temperature": round(self.sentiment.temperature, 4),
-            },
-            "intents": {
-                "labels": list(self.intents.labels),
-                "shape": _shape(self.intents),
-                "temperature": round(self.intents.temperature, 4),
-            },
-            "entities": {
-                "labels": list(LABELS),
-                "shape": _shape(self.entities),
-                "floor": round(self.entities.floor, 4),
-            },
-        }
+    `changes` are those to the encoder (LAYER.up, LAYER.down). A folder without all three is no folder
+    of heads yet.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    own = {key: value for key, value in head.state_dict().items() if not key.startswith(_ENCODER)}
+    tensors = {f"{_CHANGES}{key}": value for key, value in changes.items()}
+    tensors |= {f"{_OWN}{key}": value for key, value in own.items()}
+    save_file(
+        {key: value.detach().half().contiguous() for key, value in tensors.items()},
+        folder / f"{name}.safetensors",
+    )
+    path = folder / "config.json"
+    config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    if config.get("format") != FORMAT:
+        config = {"format": FORMAT, "encoder_sha256": WEIGHTS_SHA256}
+    config[name] = _described(head)
+    path.write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
 
 
-def _shape(head: SentimentHead | IntentHead | EntityHead) -> dict[str, int]:
-    return {"width": head.trunk.narrow.out_features, "depth": len(head.trunk.layers)}
+def _described(head: Head) -> dict[str, Any]:
+    if isinstance(head, EntityHead):
+        return {"labels": list(LABELS), "floor": round(head.floor, 4)}
+    labels = MOODS if isinstance(head, SentimentHead) else head.labels
+    return {"labels": list(labels), "temperature": round(head.temperature, 4)}
 
 
 def _config(folder: Path) -> dict[str, Any]:
@@ -105,11 +98,16 @@ def _config(folder: Path) -> dict[str, Any]:
     return config
 
 
-def _fill(head: nn.Module, path: Path) -> None:
+def _fill(head: Head, path: Path, device: str) -> None:
     try:
-        weights = {name: value.to(torch.float32) for name, value in load_file(path).items()}
-        head.load_state_dict(weights)
-    except (OSError, SafetensorError, RuntimeError) as error:
+        tensors = load_file(path)
+        own = {k.removeprefix(_OWN): v.float() for k, v in tensors.items() if k.startswith(_OWN)}
+        missing, unexpected = head.load_state_dict(own, strict=False)
+        if unexpected or any(not name.startswith(_ENCODER) for name in missing):
+            raise HeadsError(f"{path.name} lacks weights or is of another shape")
+        head.encoder.serve(device, {k.removeprefix(_CHANGES): v for k, v in tensors.items()})
+    except (OSError, SafetensorError, RuntimeError, KeyError) as error:
         raise HeadsError(f"{path.name} is missing, damaged, or of another shape") from error
     head.requires_grad_(False)
-    head.eval()
+    head.train(False)
+    head.to(device)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,13 +21,12 @@ from safetensors.numpy import save_file
 from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from torch import Tensor
-from transformers import BertModel
 
 from nlp import slots
 from nlp.context import WIDTH, Turns
-from nlp.device import has_bf16
-from nlp.encoder import base_model
 from nlp.errors import ModelError
+from nlp.minilm import load_tokenizer
+from nlp.tuned import TunedEncoder, padded_length
 
 log = logging.getLogger(__name__)
 
@@ -39,10 +38,6 @@ TURN_TOKENS = 56
 REPLY_TOKENS = 64
 TURNS = 4
 BUCKET = 32
-STEP = 16
-"""Batches are padded to a multiple of this, so that few shapes occur."""
-TUNED = ("query", "key", "value", "output.dense", "intermediate.dense")
-"""The linear layers that have low-rank changes, by the end of their names."""
 CONVERSATION, REPLY = 0, 1
 """What a text is; the encoder's token type."""
 
@@ -78,9 +73,9 @@ class MatchCodec:
 class MatchModel(torch.nn.Module):
     """The encoder; its vectors are the mean of its last states, of unit length."""
 
-    def __init__(self, encoder: BertModel) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.encoder = encoder
+        self.encoder = TunedEncoder()
 
     def forward(self, rows: Sequence[Sequence[int]], kind: int) -> Tensor:
         """Unit vectors (n, WIDTH), float32, of n rows of token ids that are all of one kind."""
@@ -94,22 +89,14 @@ class MatchModel(torch.nn.Module):
         return torch.nn.functional.normalize(torch.cat(parts), dim=1)[back]
 
     def _pooled(self, rows: Sequence[Sequence[int]], kind: int) -> Tensor:
-        device = self.encoder.device
-        width = -(-max(len(row) for row in rows) // STEP) * STEP
+        device = self.encoder.bert.device
+        width = padded_length(max(len(row) for row in rows))
         ids = torch.tensor([[*row, *([0] * (width - len(row)))] for row in rows], device=device)
-        mask = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in rows], device=device)
-        states = self.encoder(
-            input_ids=ids, token_type_ids=kind * mask, attention_mask=mask
-        ).last_hidden_state.float()
+        mask = torch.tensor([[True] * len(row) + [False] * (width - len(row)) for row in rows], device=device)
+        states = self.encoder(ids, mask, kind=kind)
         weight = mask.unsqueeze(-1).float()
         mean: Tensor = (states * weight).sum(1) / weight.sum(1)
         return mean
-
-    def tuned(self) -> Iterator[tuple[str, torch.nn.Linear]]:
-        """The linear layers that have low-rank changes, with their names."""
-        for name, module in self.encoder.encoder.named_modules():
-            if isinstance(module, torch.nn.Linear) and name.endswith(TUNED):
-                yield name, module
 
 
 class Matcher:
@@ -121,20 +108,13 @@ class Matcher:
     @classmethod
     def load(cls, folder: Path, device: str = "cpu") -> Matcher:
         """Read `matcher.safetensors` and add its changes to the encoder's weights; raises ModelError."""
-        encoder, tokenizer = base_model()
-        model = MatchModel(encoder)
+        model = MatchModel()
         try:
-            tensors = load_file(folder / FILE)
+            model.encoder.serve(device, load_file(folder / FILE))
             digest = hashlib.sha256((folder / FILE).read_bytes()).hexdigest()
-            with torch.no_grad():
-                for name, layer in model.tuned():
-                    layer.weight += tensors[f"{name}.up"].float() @ tensors[f"{name}.down"].float()
         except (OSError, SafetensorError, KeyError, RuntimeError) as error:
             raise ModelError(f"{folder.name}/{FILE} can't be read; publish the version again") from error
-        model.requires_grad_(False)
-        model.train(False)
-        dtype = torch.bfloat16 if has_bf16(device) else torch.float32
-        return cls(model.to(device=device, dtype=dtype), MatchCodec(tokenizer), digest)
+        return cls(model, MatchCodec(load_tokenizer()), digest)
 
     def conversations(self, conversations: Sequence[Turns]) -> Vectors:
         """Unit vectors (n, WIDTH) of conversations, the newest turns of each."""

@@ -26,7 +26,7 @@ from nlp.context import QUERY_WIDTH, WIDTH, query_vectors
 from nlp.reading import Reader
 from nlp.recognisers import Catalogue, recognise
 from nlp.retrieval import Entry, Index, Vectors, passages
-from nlp.types import Analysis, Entity, KnowledgeItem, Role, Turn
+from nlp.types import Entity, Intent, KnowledgeItem, Role, Turn
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ SURE_OF_INTENT = 0.5
 CACHE_FILE = "index.safetensors"
 TITLE = 60
 """Characters of a past reply that stand for it where it has no title."""
-FORMAT = "7"
+FORMAT = "8"
 """Part of every cache key: raise it when the way that items are read changes."""
 
 
@@ -83,8 +83,7 @@ def build_index(knowledge: Knowledge, reader: Reader, *, cache: Path | None = No
 
 def _make(items: Sequence[KnowledgeItem], knowledge: Knowledge, reader: Reader) -> list[list[_Made]]:
     """Entries and vectors of items, all texts read in batches."""
-    read = dict.fromkeys(t for item in items if item.kind == "reply" for t in _texts(item))
-    found = dict(zip(read, reader.read(list(read)), strict=True))
+    found = _read([turn for item in items if item.kind == "reply" for turn in _turns(item)], reader)
     catalogue = Catalogue(knowledge.products)
     groups = [
         _passages(item, knowledge, catalogue)
@@ -112,8 +111,34 @@ _Found = tuple[Entry, list[tuple[Role, str]] | None]
 """An entry, and for a reply the turns that it is found by."""
 
 
-def _texts(item: KnowledgeItem) -> list[str]:
-    return [*(t.text for t in item.turns), item.text]
+_UNREAD = Intent("", 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What is needed of a reading; of an agent's text only the entities are."""
+
+    entities: Sequence[Entity]
+    intent: Intent = _UNREAD
+    negative: float = 0.5
+
+
+def _turns(item: KnowledgeItem) -> list[Turn]:
+    return [*item.turns, Turn("agent", item.text)]
+
+
+def _read(turns: Sequence[Turn], reader: Reader) -> dict[str, _Read]:
+    """Readings by text, each text once, and nothing read that is not needed: a shop has many turns."""
+    customers = list(dict.fromkeys(t.text for t in turns if t.role == "customer"))
+    agents = list(dict.fromkeys(t.text for t in turns if t.role == "agent"))
+    found = {text: _Read(spans) for text, spans in zip(agents, reader.entities(agents), strict=True)}
+    readings = zip(
+        reader.entities(customers), reader.intents(customers), reader.sentiments(customers), strict=True
+    )
+    return found | {
+        text: _Read(spans, intent, mood.negative)
+        for text, (spans, intent, mood) in zip(customers, readings, strict=True)
+    }
 
 
 def _passages(item: KnowledgeItem, knowledge: Knowledge, catalogue: Catalogue) -> list[_Found]:
@@ -122,7 +147,7 @@ def _passages(item: KnowledgeItem, knowledge: Knowledge, catalogue: Catalogue) -
 
 
 def _reply(
-    item: KnowledgeItem, found: Mapping[str, Analysis], knowledge: Knowledge, catalogue: Catalogue
+    item: KnowledgeItem, found: Mapping[str, _Read], knowledge: Knowledge, catalogue: Catalogue
 ) -> list[_Found]:
     values = _values(item.turns, found)
     facts = knowledge.facts
@@ -130,18 +155,18 @@ def _reply(
     turns = [_turn_template(t, found[t.text].entities, values, catalogue, facts) for t in item.turns]
     title = item.title or textwrap.shorten(slots.spoken(template), TITLE, placeholder="…")
     intent = item.intent or _intent(item.turns, found)
-    moods = [found[t.text].sentiment.negative for t in item.turns if t.role == "customer"]
+    moods = [found[t.text].negative for t in item.turns if t.role == "customer"]
     negative = moods[-1] if moods else 0.5
     return [(Entry("reply", item.id, title, template, intent, negative), turns)]
 
 
-def _intent(turns: Sequence[Turn], found: Mapping[str, Analysis]) -> str:
+def _intent(turns: Sequence[Turn], found: Mapping[str, _Read]) -> str:
     """What the customer was asking for when the reply came, "" where that is not clear."""
     asked = [found[t.text].intent for t in turns if t.role == "customer"]
     return next((i.name for i in reversed(asked) if i.score >= SURE_OF_INTENT), "")
 
 
-def _values(turns: Sequence[Turn], found: Mapping[str, Analysis]) -> dict[str, str]:
+def _values(turns: Sequence[Turn], found: Mapping[str, _Read]) -> dict[str, str]:
     """Values that the customer gave, by slot."""
     values: dict[str, str] = {}
     for turn in turns:
@@ -195,6 +220,18 @@ def _numbers(text: str) -> list[Entity]:
         kind = "phone" if sum(sign.isdigit() for sign in match[0]) >= 9 else "order_id"
         found.append(Entity(kind, match[0], match.start(), match.end(), match[0], 0.5, "recogniser"))
     return found
+
+
+def templates_of(
+    turns: Sequence[Turn], reader: Reader, facts: Mapping[str, str], catalogue: Catalogue | None = None
+) -> list[tuple[Role, str]]:
+    """A whole conversation as templates, each turn in the light of those before it."""
+    found = _read(turns, reader)
+    products = catalogue or Catalogue()
+    return [
+        _turn_template(turn, found[turn.text].entities, _values(turns[:at], found), products, facts)
+        for at, turn in enumerate(turns)
+    ]
 
 
 def delexicaliser(

@@ -79,6 +79,18 @@ class _Case:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """What came of one request."""
+
+    drafts: tuple[Draft, ...]
+    """What is shown, best first."""
+    place: Vectors
+    """The conversation in the matcher's space."""
+    pool: tuple[Candidate, ...]
+    """All candidates, unranked; retrieved ones first, in the order that retrieval gives them."""
+
+
 class Pipeline:
     """The Brain. Blocks; one thread calls it."""
 
@@ -130,19 +142,31 @@ class Pipeline:
         """Read messages: one encoder pass for the batch."""
         return self._reader.read(texts)
 
+    @property
+    def reader(self) -> Reader:
+        """What reads the messages."""
+        return self._reader
+
+    @property
+    def matcher(self) -> Matcher:
+        """What finds the replies."""
+        return self._matcher
+
     def suggest(self, requests: Sequence[ReplyRequest]) -> list[list[Draft]]:
         """Draft for each request, best first; empty where nothing reaches the floor."""
+        return [list(one.drafts) for one in self.explained(requests)]
+
+    def explained(self, requests: Sequence[ReplyRequest]) -> list[Explained]:
+        """The drafts, with what they were chosen from."""
         cases = self._cases(requests)
-        return [self._best(case, pool) for case, pool in zip(cases, self._pools(cases), strict=True)]
+        return [
+            Explained(tuple(self._best(case, pool)), case.place, tuple(pool))
+            for case, pool in zip(cases, self._pools(cases), strict=True)
+        ]
 
     def retrieved(self, requests: Sequence[ReplyRequest]) -> list[list[str]]:
         """Only what was found, best match first, as templates: quick, since nothing is drafted."""
         return [[text for _, text in case.found] for case in self._cases(requests)]
-
-    def candidates(self, requests: Sequence[ReplyRequest]) -> list[tuple[Vectors, list[Candidate]]]:
-        """The conversations in the matcher's space, and their unranked candidates."""
-        cases = self._cases(requests)
-        return [(case.place, pool) for case, pool in zip(cases, self._pools(cases), strict=True)]
 
     def _cases(self, requests: Sequence[ReplyRequest]) -> list[_Case]:
         """Each request with what was retrieved for it."""

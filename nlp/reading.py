@@ -1,19 +1,22 @@
-"""One reading of a message: language, sentiment, entities, intent and embedding, in one pass.
+"""One reading of a message: language, sentiment, entities, intent and embedding, at one time.
 
 Puts the encoder, the heads, the recognisers and the language check together. Knows no conversation.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
-from nlp.encoder import BUCKET, Encoded, Encoder
+from nlp.encoder import BUCKET, Encoder, Tokens
 from nlp.entities import EntityHead
 from nlp.heads import Heads
 from nlp.language import identify
 from nlp.recognisers import Catalogue, merge, recognise
-from nlp.types import Analysis, Entity
+from nlp.types import Analysis, Entity, Intent, Sentiment
+
+T = TypeVar("T")
 
 
 class Reader:
@@ -30,31 +33,40 @@ class Reader:
 
         Raises EncoderError or HeadsError.
         """
-        heads = Heads.load(heads_dir)
-        for _, head in heads.parts():
-            head.to(device)
-        return cls(Encoder.load(device), heads, catalogue)
+        return cls(Encoder.load(device), Heads.load(heads_dir, device), catalogue)
 
     def read(self, texts: Sequence[str]) -> list[Analysis]:
         """Read texts of any length; what lies beyond 256 tokens is seen by the recognisers only."""
-        order = sorted(range(len(texts)), key=lambda at: len(texts[at]))
-        done: dict[int, Analysis] = {}
-        for start in range(0, len(order), BUCKET):
-            rows = order[start : start + BUCKET]
-            done.update(zip(rows, self._read_bucket([texts[row] for row in rows]), strict=True))
-        return [done[at] for at in range(len(texts))]
+        return self._in_buckets(texts, self._read_bucket)
 
     def entities(self, texts: Sequence[str]) -> list[tuple[Entity, ...]]:
         """Only the entities, of agents' texts as well as of customers'; for preparing data."""
-        return [analysis.entities for analysis in self.read(texts)]
+        return self._in_buckets(texts, lambda tokens: self._find(tokens, self.heads.entities))
 
-    def _read_bucket(self, texts: Sequence[str]) -> list[Analysis]:
-        encoded = self.encoder.encode(texts)
-        sentiments = self.heads.sentiment.predict(encoded)
-        intents = self.heads.intents.predict(encoded)
-        entities = self._find(encoded, self.heads.entities)
+    def intents(self, texts: Sequence[str]) -> list[Intent]:
+        """Only the intent."""
+        return self._in_buckets(texts, self.heads.intents.predict)
+
+    def sentiments(self, texts: Sequence[str]) -> list[Sentiment]:
+        """Only the sentiment."""
+        return self._in_buckets(texts, self.heads.sentiment.predict)
+
+    def _in_buckets(self, texts: Sequence[str], read: Callable[[Tokens], Sequence[T]]) -> list[T]:
+        """What `read` says of each text, texts of like length read together."""
+        order = sorted(range(len(texts)), key=lambda at: len(texts[at]))
+        done: dict[int, T] = {}
+        for start in range(0, len(order), BUCKET):
+            rows = order[start : start + BUCKET]
+            done.update(zip(rows, read(self.encoder.tokens([texts[row] for row in rows])), strict=True))
+        return [done[at] for at in range(len(texts))]
+
+    def _read_bucket(self, tokens: Tokens) -> list[Analysis]:
+        embeddings = self.encoder.embed(tokens.texts)
+        sentiments = self.heads.sentiment.predict(tokens)
+        intents = self.heads.intents.predict(tokens)
+        entities = self._find(tokens, self.heads.entities)
         analyses: list[Analysis] = []
-        for row, text in enumerate(texts):
+        for row, text in enumerate(tokens.texts):
             language, score = identify(text, entities[row])
             analyses.append(
                 Analysis(
@@ -63,14 +75,14 @@ class Reader:
                     sentiment=sentiments[row],
                     entities=entities[row],
                     intent=intents[row],
-                    embedding=encoded.embedding[row].copy(),
+                    embedding=embeddings[row].copy(),
                 )
             )
         return analyses
 
-    def _find(self, encoded: Encoded, tagger: EntityHead) -> list[tuple[Entity, ...]]:
-        tagged = tagger.predict(encoded)
+    def _find(self, tokens: Tokens, tagger: EntityHead) -> list[tuple[Entity, ...]]:
+        tagged = tagger.predict(tokens)
         return [
             merge(text, recognise(text, self._catalogue), guesses)
-            for text, guesses in zip(encoded.texts, tagged, strict=True)
+            for text, guesses in zip(tokens.texts, tagged, strict=True)
         ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from nlp.encoder import WEIGHTS_SHA256
+from nlp.minilm import WEIGHTS_SHA256
 
 _SETS = """
 | set | licence | teaches |
@@ -28,10 +28,10 @@ _SETS = """
 
 _TOP = f"""# Reading heads
 
-Three small heads on the frozen sentence encoder all-MiniLM-L6-v2 (Apache-2.0, weights SHA-256
-`{WEIGHTS_SHA256[:16]}…`, not included here): sentiment (negative, neutral, positive), intents of the
-demo shop, and a tagger for people, companies, products, addresses, cities, countries, dates, times,
-amounts and discount codes. All read the hidden states of one encoder pass. English only.
+Three heads, each with low-rank changes of its own to the sentence encoder all-MiniLM-L6-v2 (Apache-2.0,
+weights SHA-256 `{WEIGHTS_SHA256[:16]}…`, not included here): sentiment (negative, neutral, positive),
+intents of the demo shop, and a tagger for people, companies, products, addresses, cities, countries,
+other places, dates, times, amounts, discount codes, and numbers that have no fixed form. English only.
 
 Made by `python -m training.heads --data DIR --shop bot/demo --out nlp/starter/heads --seed 17`;
 `figures.json` beside this card holds every figure below, unrounded.
@@ -42,8 +42,8 @@ Made by `python -m training.heads --data DIR --shop bot/demo --out nlp/starter/h
 _LIMITS = """
 ## Limits
 
-- The encoder is frozen and lower-cases its input: sarcasm and complaints without a word of feeling are
-  caught only in part, and capitals reach the tagger only as a feature of each word.
+- The encoder lower-cases its input; capitals reach the tagger only as a feature of each word. Sarcasm is
+  caught only in part.
 - Intents are those of the demo shop. Customers' messages that go about their request in a roundabout
   way are often misread ("conversation" below was written to be unlike the training messages), so the
   probability must be looked at before acting on an intent.
@@ -52,8 +52,7 @@ _LIMITS = """
 - The synthetic rows (Bitext, presidio-research, made-up values in the demo corpus) are easier than
   people; figures on them flatter.
 - Temperatures were fitted on the same held-out rows that the calibration errors are measured on, so
-  those errors flatter. The intent figures are of a head that had not seen the held-out phrasings; the
-  one shipped has learned from them too (never from the held-out conversations).
+  those errors flatter.
 - A message is read up to 256 tokens; beyond that only the recognisers look.
 """
 
@@ -69,7 +68,7 @@ def _sizes(folder: Path, figures: dict[str, Any]) -> str:
     lines = ["## Size and cost", "", "| head | file, kB | rows | training, s |", "|---|---:|---:|---:|"]
     for name in ("sentiment", "intents", "entities"):
         size = (folder / f"{name}.safetensors").stat().st_size // 1000
-        lines.append(f"| {name} | {size} | {figures['rows'][name]} | {figures[name]['seconds']:.0f} |")
+        lines.append(f"| {name} | {size} | {figures[name]['rows']} | {figures[name]['seconds']:.0f} |")
     return "\n".join(lines) + "\n"
 
 

@@ -6,7 +6,6 @@ nothing of models; what becomes an example is decided in `training.dataset`.
 
 from __future__ import annotations
 
-import gzip
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from nlp import slots
 from nlp.types import Role
+from training.files import conversation_row, rows
 
 TurnPair = tuple[Role, str]
 
@@ -138,22 +138,10 @@ def _written(intent: str, raw: dict[str, object]) -> Dialogue:
 
 
 def read_conversations(path: Path, delexicalise: Callable[[str], str]) -> Iterator[Dialogue]:
-    """Stream a uniform conversations file (JSON lines, gzip allowed) as dialogues.
-
-    Raises ValueError with the line number and the reason for a broken line.
-    """
-    with (
-        gzip.open(path, "rt", encoding="utf-8")
-        if path.suffix == ".gz"
-        else path.open(encoding="utf-8") as lines
-    ):
-        for number, line in enumerate(lines, start=1):
-            try:
-                raw = json.loads(line)
-                turns = tuple((t["role"], delexicalise(t["text"])) for t in raw["turns"])
-                yield Dialogue(id=raw["conversation_id"], origin=raw["conversation_id"], turns=turns)
-            except (KeyError, TypeError, json.JSONDecodeError) as error:
-                raise ValueError(f"{path.name} line {number}: not a conversation ({error!r})") from error
+    """Stream a uniform conversations file (JSON lines, gzip allowed) as dialogues; raises BadFile."""
+    for one in rows(path, conversation_row):
+        turns = tuple((turn.role, delexicalise(turn.text)) for turn in one.turns)
+        yield Dialogue(id=one.id, origin=one.id, turns=turns)
 
 
 def train_part(dialogues: Sequence[Dialogue]) -> list[Dialogue]:

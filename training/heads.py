@@ -1,39 +1,45 @@
-"""Train the heads that read a message: sentiment, intents, entities. The encoder stays frozen.
+"""Train the heads that read a message: sentiment, intents, entities.
 
     python -m training.heads --data DIR --shop bot/demo --out nlp/starter/heads --seed 17
 
 Reads the public sets and the written texts, measures on what it held out, writes a folder that
-`nlp.heads.Heads.load` reads, with figures.json. Knows nothing of conversations or customers.
+`nlp.heads.Heads.load` reads, with figures.json. A killed run goes on where it stopped (`--work`).
+Knows nothing of conversations or customers.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
+from nlp.device import has_bf16
 from nlp.encoder import Encoder
-from nlp.heads import Heads
+from nlp.heads import Head, save_head
 from nlp.intents import IntentHead
 from nlp.sentiment import MOODS, SentimentHead
 from training.card import write_card
-from training.fitting import Plan, fit, parts, say
+from training.lowrank import changes_of
 from training.measures import accuracy, calibration_error, fit_temperature, label_f1, macro_f1
 from training.reading_sets import Row, intent_rows, sentiment_rows
-from training.states import Batch, States
 from training.tagger import train_entities
 from training.tagging_sets import tagged_rows
+from training.tuning import Batch, Plan, Texts, parts, tune_head
 from training.values import Filler
 
-IGNORE = -100
-WRITTEN = Path(__file__).with_name("sentiment_messages.jsonl")
-PHRASES = Path(__file__).with_name("detail_phrases.jsonl")
+log = logging.getLogger(__name__)
+
+HERE = Path(__file__).parent
+WRITTEN, LABELS = HERE / "sentiment_messages.jsonl", HERE / "sentiment_labels.jsonl"
+PHRASES, TAGGED = HERE / "detail_phrases.jsonl", HERE / "entity_messages.jsonl"
 Figures = dict[str, Any]
 
 
@@ -45,15 +51,15 @@ def _weighted(
 
 
 def _all_logits(
-    states: States, rows: Sequence[int], forward: Callable[[Batch], torch.Tensor]
+    head: SentimentHead | IntentHead, texts: Texts, rows: Sequence[int]
 ) -> tuple[list[int], torch.Tensor]:
     order: list[int] = []
-    parts: list[torch.Tensor] = []
-    with torch.inference_mode():
-        for batch in states.batches(rows, 64):
+    found: list[torch.Tensor] = []
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=has_bf16("cpu")):
+        for batch in texts.batches(rows, 64):
             order += batch.rows
-            parts.append(forward(batch).float())
-    return order, torch.cat(parts)
+            found.append(head(batch.ids, batch.mask).float())
+    return order, torch.cat(found)
 
 
 def _by_source(
@@ -81,9 +87,11 @@ def _by_source(
     return figures
 
 
-def train_sentiment(encoder: Encoder, rows: Sequence[Row], seed: int) -> tuple[SentimentHead, Figures]:
+def train_sentiment(
+    encoder: Encoder, rows: Sequence[Row], plan: Plan, seed: int, work: Path
+) -> tuple[SentimentHead, Figures]:
     """Learn the three moods; the temperature is fitted on the held-out rows, customers' messages first."""
-    states = States(encoder, [row.text for row in rows])
+    texts = Texts(encoder, [row.text for row in rows])
     learn, held = parts(rows)
     labels = torch.tensor([_mood(row.label) for row in rows])
     weights = torch.tensor([row.weight for row in rows])
@@ -91,10 +99,10 @@ def train_sentiment(encoder: Encoder, rows: Sequence[Row], seed: int) -> tuple[S
     head = SentimentHead()
 
     def loss(batch: Batch) -> torch.Tensor:
-        return _weighted(head(batch.hidden, batch.mask), labels[batch.rows], weights[batch.rows], 0.05)
+        return _weighted(head(batch.ids, batch.mask), labels[batch.rows], weights[batch.rows], 0.05)
 
-    fit(head, states, learn, loss, Plan(epochs=4, batch=64, rate=1e-3), seed)
-    order, logits = _all_logits(states, held, lambda batch: head(batch.hidden, batch.mask))
+    tune_head(head, texts, learn, loss, plan, seed, work)
+    order, logits = _all_logits(head, texts, held)
     head.temperature = fit_temperature(logits, labels[order], weights[order])
     return head, {"temperature": head.temperature, **_by_source(rows, order, logits, head.temperature, MOODS)}
 
@@ -103,75 +111,65 @@ def _mood(label: str) -> int:
     return [str(mood) for mood in MOODS].index(label)
 
 
-def train_intents(encoder: Encoder, rows: Sequence[Row], seed: int) -> tuple[IntentHead, Figures]:
-    """Learn the intents twice: without the held-out rows to measure, then with some of them to ship.
-
-    Held-out phrasings are learned from the second time; held-out conversations never are.
-    """
-    states = States(encoder, [row.text for row in rows])
+def train_intents(
+    encoder: Encoder, rows: Sequence[Row], plan: Plan, seed: int, work: Path
+) -> tuple[IntentHead, Figures]:
+    """Learn the intents; the temperature is fitted on held-out messages to the shop."""
+    texts = Texts(encoder, [row.text for row in rows])
     learn, held = parts(rows)
     names = sorted({row.label for row in rows})
     labels = torch.tensor([names.index(row.label) for row in rows])
     weights = torch.tensor([row.weight for row in rows])
+    torch.manual_seed(seed)
+    head = IntentHead(names)
 
-    def trained(chosen: Sequence[int]) -> IntentHead:
-        torch.manual_seed(seed)
-        head = IntentHead(names)
+    def loss(batch: Batch) -> torch.Tensor:
+        return _weighted(head(batch.ids, batch.mask), labels[batch.rows], weights[batch.rows], 0.1)
 
-        def loss(batch: Batch) -> torch.Tensor:
-            logits = head(batch.hidden, batch.mask, batch.embedding)
-            return _weighted(logits, labels[batch.rows], weights[batch.rows], 0.1)
-
-        fit(head, states, chosen, loss, Plan(epochs=6, batch=48, rate=1e-3), seed)
-        return head
-
-    first = trained(learn)
-    order, logits = _all_logits(states, held, lambda b: first(b.hidden, b.mask, b.embedding))
+    tune_head(head, texts, learn, loss, plan, seed, work)
+    order, logits = _all_logits(head, texts, held)
     own = torch.tensor([float(rows[at].source in ("phrasing", "conversation")) for at in order])
-    temperature = fit_temperature(logits, labels[order], own)
-    figures = {
+    head.temperature = fit_temperature(logits, labels[order], own)
+    return head, {
         "labels": len(names),
-        "temperature": temperature,
-        **_by_source(rows, order, logits, temperature, names),
+        "temperature": head.temperature,
+        **_by_source(rows, order, logits, head.temperature, names),
     }
-    head = trained([at for at, row in enumerate(rows) if not row.held_out or row.source == "phrasing"])
-    head.temperature = temperature
-    return head, figures
 
 
-def _timed(name: str, work: Callable[[], tuple[Any, Figures]]) -> tuple[Any, Figures]:
-    say(f"{name}:")
-    began = time.monotonic()
-    head, figures = work()
-    return head, {**figures, "seconds": round(time.monotonic() - began, 1)}
+PLANS = {
+    "sentiment": Plan(epochs=3),
+    "intents": Plan(epochs=5),
+    "entities": Plan(epochs=4, changes_rate=2e-3, head_rate=2e-3),
+}
 
 
-def train(data: Path, shop: Path, out: Path, seed: int, threads: int = 2) -> Figures:
-    """Train all three heads and write them to `out`; returns the figures that stand on the card."""
-    torch.set_num_threads(threads)
-    torch.set_flush_denormal(True)
+def train(data: Path, shop: Path, out: Path, work: Path, seed: int, name: str, threads: int) -> Figures:
+    """Train one head and write it to `out`; returns the figures that stand on the card."""
     shown = json.loads((shop / "shop.json").read_text(encoding="utf-8"))
     encoder = Encoder.load()
-
-    def filler() -> Filler:
-        return Filler(shown["facts"], shown["products"], seed)
-
-    feelings = sentiment_rows(data, WRITTEN, shop, filler(), seed)
-    wishes = intent_rows(data, shop, filler(), seed)
-    names = tagged_rows(data, shop, PHRASES, filler(), seed)
-    sentiment, of_sentiment = _timed("sentiment", lambda: train_sentiment(encoder, feelings, seed))
-    intents, of_intents = _timed("intents", lambda: train_intents(encoder, wishes, seed))
-    entities, of_entities = _timed("entities", lambda: train_entities(encoder, names, seed))
-    Heads(sentiment, intents, entities).save(out)
-    figures: Figures = {
-        "seed": seed,
-        "sentiment": of_sentiment,
-        "intents": of_intents,
-        "entities": of_entities,
-    }
-    figures["rows"] = {"sentiment": len(feelings), "intents": len(wishes), "entities": len(names)}
-    (out / "figures.json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
-    write_card(out, figures)
+    filler = Filler(shown["facts"], shown["products"], seed)
+    plan = replace(PLANS[name], threads=threads)
+    log.info("%s:", name)
+    began = time.monotonic()
+    head: Head
+    if name == "sentiment":
+        rows = sentiment_rows(data, WRITTEN, LABELS, shop, filler, seed)
+        head, figures = train_sentiment(encoder, rows, plan, seed, work / name)
+        count = len(rows)
+    elif name == "intents":
+        rows = intent_rows(data, shop, filler, seed)
+        head, figures = train_intents(encoder, rows, plan, seed, work / name)
+        count = len(rows)
+    else:
+        tagged = tagged_rows(data, shop, PHRASES, TAGGED, filler, seed)
+        head, figures = train_entities(encoder, tagged, plan, seed, work / name)
+        count = len(tagged)
+    figures |= {"rows": count, "seconds": round(time.monotonic() - began, 1), "seed": seed}
+    save_head(out, name, head, changes_of(head.encoder))
+    path = out / "figures.json"
+    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    path.write_text(json.dumps({**known, name: figures}, indent=1) + "\n", encoding="utf-8")
     return figures
 
 
@@ -183,10 +181,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, required=True, help="folder of the public sets")
     parser.add_argument("--shop", type=Path, default=Path("bot/demo"), help="folder of the demo shop")
     parser.add_argument("--out", type=Path, default=Path("nlp/starter/heads"), help="folder to write")
+    parser.add_argument("--work", type=Path, default=Path("build/heads"), help="states of unfinished runs")
+    parser.add_argument("--only", choices=list(PLANS), action="append", help="train this head alone")
     parser.add_argument("--seed", type=int, default=17)
     parser.add_argument("--threads", type=int, default=2, help="1 where other work shares the machine")
     chosen = parser.parse_args(arguments)
-    figures = train(chosen.data, chosen.shop, chosen.out, chosen.seed, chosen.threads)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    torch.set_flush_denormal(True)
+    for name in chosen.only or PLANS:
+        train(chosen.data, chosen.shop, chosen.out, chosen.work, chosen.seed, name, chosen.threads)
+    figures = json.loads((chosen.out / "figures.json").read_text(encoding="utf-8"))
+    if figures.keys() >= PLANS.keys():
+        write_card(chosen.out, figures)
     print(json.dumps(figures, indent=1))
     return 0
 

@@ -21,21 +21,20 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional
-from torch.nn.utils import parametrize
-from transformers.models.bert.modeling_bert import BertSelfAttention
 
 from nlp.context import Turns
 from nlp.device import has_bf16
-from nlp.encoder import base_model
 from nlp.matcher import CONVERSATION, FILE, REPLY, MatchCodec, MatchModel
+from nlp.minilm import load_tokenizer
 from training import checkpoints
 from training.finetune import warm_cosine
+from training.lowrank import changes_of, make_trainable
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 RANK = 16
-"""Of the changes; LoRA (Hu et al., 2021) finds 4 to 16 enough for models many times this size."""
+"""Of the changes to the encoder."""
 FIRST_SCALE = 20.0
 """What cosines are multiplied by before the softmax; it is learned from here on."""
 
@@ -76,33 +75,12 @@ class MatchConfig:
     threads: int = 1
 
 
-class _LowRank(torch.nn.Module):
-    """weight + up @ down, with `up` zero at first: training starts from the encoder as it is."""
-
-    def __init__(self, out: int, into: int) -> None:
-        super().__init__()
-        self.down = torch.nn.Parameter(torch.randn(RANK, into) / into**0.5)
-        self.up = torch.nn.Parameter(torch.zeros(out, RANK))
-
-    def forward(self, weight: Tensor) -> Tensor:
-        return weight + self.up @ self.down
-
-
 def new_matcher(seed: int) -> tuple[MatchModel, MatchCodec]:
     """An untrained matcher whose low-rank changes are all that can be trained."""
     torch.manual_seed(seed)
-    encoder, tokenizer = base_model()
-    encoder.requires_grad_(False)
-    # Measured on a processor: eager attention trains faster than the fused one, and dropping attention
-    # weights costs a fifth of a step. States are still dropped.
-    encoder.config._attn_implementation = "eager"
-    for module in encoder.modules():
-        if isinstance(module, BertSelfAttention):
-            module.dropout.p = 0.0
-    model = MatchModel(encoder)
-    for _, layer in list(model.tuned()):
-        parametrize.register_parametrization(layer, "weight", _LowRank(layer.out_features, layer.in_features))
-    return model, MatchCodec(tokenizer)
+    model = MatchModel()
+    make_trainable(model.encoder, RANK)
+    return model, MatchCodec(load_tokenizer())
 
 
 def fit_matcher(
@@ -153,12 +131,9 @@ def fit_matcher(
 
 def save_matcher(model: MatchModel, folder: Path) -> None:
     """Write `matcher.safetensors`: the low-rank changes, in half precision."""
-    tensors: dict[str, Tensor] = {}
-    for name, layer in model.tuned():
-        (change,) = layer.get_submodule("parametrizations.weight").children()
-        tensors |= {f"{name}.{side}": change.get_parameter(side) for side in ("up", "down")}
     folder.mkdir(parents=True, exist_ok=True)
-    save_file({name: value.detach().half().contiguous() for name, value in tensors.items()}, folder / FILE)
+    tensors = {name: value.half().contiguous() for name, value in changes_of(model.encoder).items()}
+    save_file(tensors, folder / FILE)
 
 
 def pairs_loss(model: MatchModel, codec: MatchCodec, lessons: Sequence[Lesson], scale: Tensor) -> Tensor:

@@ -21,11 +21,11 @@ from nlp import slots
 from nlp.generator import CANDIDATES
 from nlp.ranking import Ranker
 from nlp.registry import STARTER_FOLDER
-from training import replies
 from training.corpus import Dialogue
 from training.dataset import MAX_TURNS
+from training.evaluate_replies import explained
+from training.questions import Question
 from training.release import Bench, blank, prepare
-from training.replies import Question
 
 log = logging.getLogger(__name__)
 
@@ -41,15 +41,15 @@ def proposals(bench: Bench, asked: Sequence[Question], *, drafts: int, found: in
     if not drafts:
         yield from (group[:found] for group in brain.retrieved([q.request for q in asked]))
         return
-    for _, pool in replies.candidates_of(brain, asked):
-        generated = [one.template for one in pool if one.source == "generated"]
-        yield generated[:drafts] + [one.template for one in pool if one.source != "generated"][:found]
+    for made in explained(brain, asked):
+        generated = [one.template for one in made.pool if one.source == "generated"]
+        yield generated[:drafts] + [one.template for one in made.pool if one.source != "generated"][:found]
 
 
 def suggested(bench: Bench, asked: Sequence[Question], folder: Path) -> Iterator[list[str]]:
     """The templates that an agent would be shown for each question."""
-    for drafts in replies.suggest_all(bench.pipeline(Ranker.load(folder)), asked):
-        yield [draft.template for draft in drafts]
+    for made in explained(bench.pipeline(Ranker.load(folder)), asked):
+        yield [draft.template for draft in made.drafts]
 
 
 def line(question: Question, templates: Sequence[str], rng: random.Random) -> dict[str, object]:

@@ -5,7 +5,7 @@ Reads files and decides what each set may teach. Knows no model.
 
 from __future__ import annotations
 
-import gzip
+import hashlib
 import json
 import random
 import re
@@ -14,8 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nlp import slots
 from nlp.intents import OUT_OF_SCOPE
 from nlp.sentiment import MOODS
+from training.corpus import read_everyday
+from training.files import held_out, raw_rows
 from training.values import Filler
 
 _INFORMATION = """
@@ -35,8 +38,6 @@ _CLOSING = re.compile(
 )
 _QUESTIONING = frozenset({"curiosity", "confusion"})
 
-GOEMOTIONS = 11_000
-"""Remarks taken of GoEmotions; more are slower and teach little about shops."""
 BITEXT = {
     "cancel_order": "order_cancel",
     "change_order": "order_change",
@@ -86,15 +87,8 @@ class Row:
 
 
 def read_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """The objects of a JSON-lines file, gzip allowed."""
-    with (
-        gzip.open(path, "rt", encoding="utf-8")
-        if path.suffix == ".gz"
-        else path.open(encoding="utf-8") as lines
-    ):
-        for line in lines:
-            if line.strip():
-                yield json.loads(line)
+    """The objects of a JSON-lines file, gzip allowed; raises BadFile."""
+    return (raw for _, raw in raw_rows(path))
 
 
 def demo_files(shop: Path) -> list[dict[str, Any]]:
@@ -104,28 +98,44 @@ def demo_files(shop: Path) -> list[dict[str, Any]]:
     ]
 
 
-def _split(rng: random.Random, share: float) -> bool:
-    return rng.random() < share
+def sentiment_rows(
+    data: Path, written: Path, labels: Path, shop: Path, filler: Filler, seed: int
+) -> list[Row]:
+    """GoEmotions, UCI, our own messages, our labels of real customers' messages, and the demo corpus.
 
-
-def sentiment_rows(data: Path, written: Path, shop: Path, filler: Filler, seed: int) -> list[Row]:
-    """GoEmotions, UCI, our own messages (a fifth of them held out), and the demo corpus as a weak teacher."""
+    Held out: an eighth of our own and of the labelled ones, a fifth of UCI, a twelfth of GoEmotions.
+    """
     rng = random.Random(seed)
     rows: list[Row] = []
-    remarks = list(read_lines(data / "sentiment" / "en_goemotions.jsonl.gz"))
-    for raw in rng.sample(remarks, GOEMOTIONS):
+    for raw in read_lines(data / "sentiment" / "en_goemotions.jsonl.gz"):
         label = raw["label"]
         if label == "ambiguous" and _QUESTIONING & set(raw["emotions"]):
             label = "neutral"
         if label in MOODS:
-            rows.append(Row(raw["text"], label, "goemotions", 1.0, _split(rng, 0.08)))
+            rows.append(Row(raw["text"], label, "goemotions", 0.7, held_out(raw["text"], 0.08)))
     for raw in read_lines(data / "sentiment" / "en_uci_reviews.jsonl"):
-        rows.append(Row(raw["text"], raw["label"], "uci", 1.5, _split(rng, 0.2)))
+        rows.append(Row(raw["text"], raw["label"], "uci", 1.0, held_out(raw["text"], 0.2)))
     for raw in read_lines(written):
-        rows.append(Row(raw["text"], raw["label"], "written", 5.0, _split(rng, 0.2)))
+        rows.append(Row(raw["text"], raw["label"], "written", 3.0, held_out(raw["text"], 0.125)))
+    for text, label in labelled_messages(data, labels):
+        rows.append(Row(text, label, "customers", 2.0, held_out(text, 0.125)))
     rows += _requests(data, rng)
     rows += _demo_moods(shop, filler, rng)
     return rows
+
+
+def labelled_messages(data: Path, labels: Path) -> Iterator[tuple[str, str]]:
+    """(text, label) of public sets' messages that we labelled; `labels` names texts by their SHA-256."""
+    wanted: dict[str, dict[str, str]] = {}
+    for raw in read_lines(labels):
+        wanted.setdefault(raw["set"], {})[raw["sha256"]] = raw["label"]
+    for name, of_set in wanted.items():
+        for raw in read_lines(data / name):
+            turns = raw.get("turns") or [{"role": "customer", "text": raw.get("text", "")}]
+            for text in (turn["text"].strip() for turn in turns if turn["role"] == "customer"):
+                label = of_set.pop(hashlib.sha256(text.encode()).hexdigest()[:16], None)
+                if label is not None:
+                    yield text, label
 
 
 def _requests(data: Path, rng: random.Random) -> Iterator[Row]:
@@ -163,14 +173,14 @@ def _demo_moods(shop: Path, filler: Filler, rng: random.Random) -> Iterator[Row]
         sure, weight = _likely_mood(intent)
         if sure:
             for text in raw["phrasings"]:
-                yield Row(filler.fill(text).text, sure, "demo", weight, _split(rng, 0.1))
+                yield Row(filler.fill(text).text, sure, "demo", weight, held_out(text, 0.1))
         for talk in raw["conversations"]:
-            held_out = bool(talk.get("held_out"))
+            apart = bool(talk.get("held_out"))
             if talk["mood"] == "angry":
-                yield Row(filler.fill(talk["turns"][0]).text, "negative", "demo", 2.0, held_out)
+                yield Row(filler.fill(talk["turns"][0]).text, "negative", "demo", 2.0, apart)
             last = talk["turns"][-2]
             if len(talk["turns"]) > 2 and _CLOSING.match(last) and talk["mood"] not in ("angry", "sarcastic"):
-                yield Row(filler.fill(last).text, "positive", "demo", 1.0, held_out)
+                yield Row(filler.fill(last).text, "positive", "demo", 1.0, apart)
 
 
 def intent_rows(data: Path, shop: Path, filler: Filler, seed: int) -> list[Row]:
@@ -195,11 +205,15 @@ def intent_rows(data: Path, shop: Path, filler: Filler, seed: int) -> list[Row]:
         for at, text in enumerate(phrasings):
             rows += _variants(text, raw["intent"], "phrasing", filler, rng, held_out=at < 3)
         for talk in raw["conversations"]:
-            held_out = bool(talk.get("held_out"))
-            rows += _variants(talk["turns"][0], raw["intent"], "conversation", filler, rng, held_out=held_out)
+            apart = bool(talk.get("held_out"))
+            rows += _variants(talk["turns"][0], raw["intent"], "conversation", filler, rng, held_out=apart)
             last = talk["turns"][-2]
-            if len(talk["turns"]) > 2 and _CLOSING.match(last) and len(last) < 90 and not held_out:
+            if len(talk["turns"]) > 2 and _CLOSING.match(last) and len(last) < 90 and not apart:
                 rows.append(Row(filler.fill(last).text, "thanks_goodbye", "closing", 0.3))
+    for intent, dialogues in read_everyday(shop).items():
+        for dialogue in dialogues:
+            text = filler.fill(slots.to_braces(dialogue.turns[0][1])).text
+            rows.append(Row(text if rng.random() < 0.7 else text.lower(), intent, "everyday", 1.0))
     rows += _public_intents(data, rng)
     return [row for row in rows if row.label in known or row.label == OUT_OF_SCOPE]
 
@@ -251,7 +265,7 @@ def _public_intents(data: Path, rng: random.Random) -> Iterator[Row]:
         raw["text"] for raw in clinc if raw["intent"] != "oos" and not _NEAR_US.search(raw["intent"])
     ]
     for text in rng.sample(strange, min(600, len(strange))) + rng.sample(elsewhere, 600):
-        yield Row(text, OUT_OF_SCOPE, "clinc", 0.25, _split(rng, 0.15))
+        yield Row(text, OUT_OF_SCOPE, "clinc", 0.25, held_out(text, 0.15))
 
 
 def _capped(
@@ -263,4 +277,4 @@ def _capped(
         by_label.setdefault(label, []).append(text)
     for label, texts in by_label.items():
         for text in rng.sample(texts, min(most, len(texts))):
-            yield Row(text, label, source, weight, _split(rng, 0.1))
+            yield Row(text, label, source, weight, held_out(text, 0.1))

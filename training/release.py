@@ -30,13 +30,15 @@ from nlp.ranking import Features, Ranker, features
 from nlp.reading import Reader
 from nlp.registry import STARTER_FOLDER, write_manifest
 from nlp.types import KnowledgeItem
-from training import replies
+from training import questions, replies
 from training.corpus import Dialogue, read_articles, read_everyday, read_shop, train_part
 from training.dataset import NEIGHBOURS, Memory, by_parts, moments
+from training.evaluate_replies import explained
+from training.evaluate_replies import judged as judged_replies
 from training.matcher import Judged, Lesson, MatchConfig, fit_matcher, new_matcher, save_matcher
 from training.privacy import left_for_test, owners, recited
+from training.questions import Question
 from training.ranker import fit_scorer
-from training.replies import GOOD_COSINE, Question
 from training.starter import PUBLIC_SETS, CachedEmbedder, Corpora
 from training.values import Filler
 from training.verdicts import Verdict, read_verdicts
@@ -71,11 +73,11 @@ class Bench:
 
     def questions(self, dialogues: Sequence[Dialogue]) -> list[Question]:
         """One question for each agent turn."""
-        return replies.questions(dialogues, self.reader, self.knowledge.facts, self.filler)
+        return questions.questions(dialogues, self.reader, self.knowledge.facts, self.filler)
 
     def remembering(self, dialogues: Sequence[Dialogue]) -> Bench:
         """The same bench with only these conversations to retrieve from; its index is not kept."""
-        items = [*replies.past_replies(dialogues, self.filler), *self.articles]
+        items = [*questions.past_replies(dialogues, self.filler), *self.articles]
         return dataclasses.replace(
             self,
             knowledge=dataclasses.replace(self.knowledge, items=items),
@@ -91,18 +93,18 @@ def prepare(shop: Path, folder: Path, cache: Path, seed: int) -> Bench:
     filler = Filler(facts, products, seed)
     train = trained_on(shop)
     held = [[d for d in f.dialogues if d.held_out] for f in files]
-    articles = replies.help_items(read_articles(shop), facts)
+    articles = questions.help_items(read_articles(shop), facts)
     reader = Reader.load(folder / "heads", products)
     return Bench(
         reader,
         Generator.load(folder / "reply"),
         Matcher.load(folder / "reply"),
-        Knowledge(facts, products, [*replies.past_replies(train, filler), *articles]),
+        Knowledge(facts, products, [*questions.past_replies(train, filler), *articles]),
         filler,
         articles,
         train,
-        replies.questions([d[0] for d in held if d], reader, facts, filler),
-        replies.questions([d[1] for d in held if len(d) > 1], reader, facts, filler),
+        questions.questions([d[0] for d in held if d], reader, facts, filler),
+        questions.questions([d[1] for d in held if len(d) > 1], reader, facts, filler),
         cache,
     )
 
@@ -158,11 +160,10 @@ def fit(bench: Bench, verdicts: Sequence[Verdict]) -> Ranker:
     rows: list[Features] = []
     send: list[bool] = []
     missing = 0
-    found = replies.candidates_of(bench.pipeline(blank()), bench.dev)
-    for question, (_, pool) in zip(bench.dev, found, strict=True):
+    for question, made in zip(bench.dev, explained(bench.pipeline(blank()), bench.dev), strict=True):
         known = frozenset({**question.request.values, **question.request.facts})
         before = [t.text for t in question.request.turns if t.role == "agent"]
-        for one, looked_at in zip(pool, features(pool, known, before), strict=True):
+        for one, looked_at in zip(made.pool, features(made.pool, known, before), strict=True):
             verdict = said.get((question.id, one.template))
             missing += verdict is None
             if verdict is not None:
@@ -185,23 +186,23 @@ def blank() -> Ranker:
 
 def measure(bench: Bench, ranker: Ranker, verdicts: Sequence[Verdict]) -> dict[str, Any]:
     """Figures of the whole pipeline and of its two baselines on the test half."""
-    brain, embed = bench.pipeline(ranker), bench.reader.encoder.embed
-    shown = [[d.template for d in group] for group in replies.suggest_all(brain, bench.test)]
-    found = replies.candidates_of(brain, bench.test)
-    truths = embed([slots.spoken(q.truth) for q in bench.test])
-    asked, given = (
-        np.stack([place for place, _ in found]),
-        bench.matcher.replies([q.truth for q in bench.test]),
-    )
-    hits = {
-        f"hit_at_1_of_{among}": round(replies.hit_at_1(truths, asked, given, among=among, seed=17), 4)
-        for among in (10, 100)
-    }
+    brain = bench.pipeline(ranker)
+    found = explained(brain, bench.test)
+    figures = judged_replies(brain, bench.test, found, seed=17)
+    figures.pop("plots")
+    shown = [[draft.template for draft in one.drafts] for one in found]
+    return {"sendable": replies.sendable(bench.test, shown, verdicts), **rounded(figures)}
+
+
+def rounded(figures: Mapping[str, Any]) -> dict[str, Any]:
+    """Figures to four places, for people to read."""
     return {
-        **hits,
-        "sendable": replies.sendable(bench.test, shown, verdicts),
-        "suggestions": replies.figures(bench.test, shown, embed),
-        **replies.baselines(bench.test, [pool for _, pool in found], embed),
+        name: rounded(value)
+        if isinstance(value, Mapping)
+        else [round(one, 4) for one in value]
+        if isinstance(value, tuple)
+        else round(value, 4)
+        for name, value in figures.items()
     }
 
 
@@ -273,8 +274,8 @@ def card(folder: Path, run: Mapping[str, Any], judged: Mapping[str, Any], spans:
         "",
         "Half of the held-out conversations, never trained on nor retrieved; the other half fitted the "
         "score. Sendable: people read what was suggested and said whether an agent would send it unchanged "
-        "(of the first suggestion, and of any of three; what nobody judged counts as not). Cosines are of "
-        f"plain all-MiniLM-L6-v2 vectors, delexicalised; good means {GOOD_COSINE} or more.",
+        "(of the first suggestion, and of any of three; what nobody judged counts as not). Similarities are "
+        "cosines of plain all-MiniLM-L6-v2 vectors, delexicalised.",
         "",
         "```json",
         json.dumps(judged, indent=1),

@@ -1,150 +1,137 @@
-"""Judge suggestions on conversations with known answers: for each agent turn, given the turns before it.
-
-Conversations are filled with made-up values and go through the same doors as a customer's: read,
-retrieved for, drafted, ranked. Knows a Pipeline and dialogues; knows no training.
-"""
+"""Figures of suggested replies against what agents really wrote. Knows questions and templates, no model."""
 
 from __future__ import annotations
 
 import random
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from rapidfuzz.distance import LCSseq
 
 from nlp import slots
-from nlp.pipeline import Pipeline
 from nlp.ranking import Candidate
-from nlp.reading import Reader
-from nlp.types import Draft, KnowledgeItem, ReplyRequest, Turn
-from nlp.values import conversation_values
-from training.corpus import Dialogue
-from training.values import Filler
+from nlp.types import ReplyRequest
+from training import intervals
+from training.questions import Question
 from training.verdicts import Verdict
 
+Figures = dict[str, Any]
 Vectors = NDArray[np.float32]
-BATCH = 8
-GOOD_COSINE = 0.55
-"""A suggestion counts as near when its sentence vector is this near to the true reply's."""
-TURNS = 12
-"""Turns before a reply that are remembered with it, as storage hands them out."""
+Shown = Sequence[Sequence[str]]
+RANKS = (1, 3)
 SAME = 0.999
 """Cosine from which two replies are the same one."""
-_BREAK = "\x1e"
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A customer's message in its conversation, and what the agent wrote."""
+class Judge:
+    """Suggested templates against the true replies of the same questions."""
 
-    dialogue: Dialogue
-    at: int
-    """Which turn of the dialogue the answer is."""
-    request: ReplyRequest
+    def __init__(self, questions: Sequence[Question], embed: Callable[[Sequence[str]], Vectors]) -> None:
+        self._questions, self._embed = questions, embed
+        self.truths = embed([slots.spoken(q.truth) for q in questions])
+        self._vectors: dict[str, Vectors] = {}
 
-    @property
-    def id(self) -> str:
-        """The moment's name, such as "order_status-11/3"."""
-        return f"{self.dialogue.id}/{self.at}"
+    def figures(self, shown: Shown) -> Figures:
+        """The block of figures that stands for the whole engine and for each of its parts."""
+        out: Figures = {"coverage": sum(bool(group) for group in shown) / max(1, len(shown))}
+        for k in RANKS:
+            out[f"similarity_at_{k}"] = float(self.best(shown, k).mean())
+        for k in RANKS:
+            out[f"rouge_l_at_{k}"] = float(np.mean([self._rouge(q, g[:k]) for q, g in self._pairs(shown)]))
+        return {**out, **self._slots(shown), **own_words([text for group in shown for text in group])}
 
-    @property
-    def truth(self) -> str:
-        """The agent's reply as a template."""
-        return self.dialogue.turns[self.at][1]
-
-
-def filled(dialogue: Dialogue, filler: Filler) -> list[Turn]:
-    """The turns of a dialogue with made-up values, the same value for the same slot throughout."""
-    braces = _BREAK.join(re.sub(r"<\|slot:([a-z_]+)\|>", r"{\1}", text) for _, text in dialogue.turns)
-    texts = filler.named(dialogue.id).fill(braces).text.split(_BREAK)
-    return [Turn(role, text) for (role, _), text in zip(dialogue.turns, texts, strict=True)]
-
-
-def past_replies(dialogues: Iterable[Dialogue], filler: Filler) -> list[KnowledgeItem]:
-    """Every agent turn as something to remember."""
-    items = []
-    for dialogue in dialogues:
-        turns = filled(dialogue, filler)
-        for at, turn in enumerate(turns):
-            if turn.role == "agent" and at:
-                items.append(
-                    KnowledgeItem(
-                        "reply", f"{dialogue.id}/{at}", "", turn.text, tuple(turns[max(0, at - TURNS) : at])
-                    )
-                )
-    return items
-
-
-def help_items(articles: Iterable[tuple[str, str]], facts: Mapping[str, str]) -> list[KnowledgeItem]:
-    """(title, body template) pairs as articles to remember, facts filled in."""
-    return [
-        KnowledgeItem("article", title, title, slots.relexicalise(body, {}, facts).text)
-        for title, body in articles
-    ]
-
-
-def questions(
-    dialogues: Iterable[Dialogue], reader: Reader, facts: Mapping[str, str], filler: Filler, count: int = 3
-) -> list[Question]:
-    """One question for each agent turn that follows a customer's."""
-    out = []
-    for dialogue in dialogues:
-        turns = filled(dialogue, filler)
-        readings = reader.read([t.text for t in turns])
-        for at, turn in enumerate(turns):
-            if turn.role != "agent" or not at or turns[at - 1].role != "customer":
-                continue
-            said = [
-                (t.text, r.entities)
-                for t, r in zip(turns[:at], readings[:at], strict=True)
-                if t.role == "customer"
+    def best(self, shown: Shown, k: int) -> NDArray[np.float64]:
+        """The highest cosine of the first k suggestions to the true reply, 0 where there is none; (n,)."""
+        texts = [text for group in shown for text in group if text not in self._vectors]
+        fresh = list(dict.fromkeys(texts))
+        if fresh:
+            self._vectors |= zip(fresh, self._embed([slots.spoken(text) for text in fresh]), strict=True)
+        return np.array(
+            [
+                max((float(self._vectors[text] @ truth) for text in group[:k]), default=0.0)
+                for group, truth in zip(shown, self.truths, strict=True)
             ]
-            request = ReplyRequest(turns[:at], readings[at - 1], facts, conversation_values(said), count)
-            out.append(Question(dialogue, at, request))
+        )
+
+    def intervals(self, shown: Shown, seed: int) -> Figures:
+        """Bootstrap intervals of the similarities."""
+        return {f"similarity_at_{k}": intervals.of_mean(self.best(shown, k), seed) for k in RANKS}
+
+    def _pairs(self, shown: Shown) -> Iterable[tuple[Question, Sequence[str]]]:
+        return zip(self._questions, shown, strict=True)
+
+    def _rouge(self, question: Question, group: Sequence[str]) -> float:
+        return max((rouge_l(text, question.truth) for text in group), default=0.0)
+
+    def _slots(self, shown: Shown) -> Figures:
+        """Of all slots suggested, those that this conversation can fill; of those due, those suggested.
+
+        Due is a slot of the true reply that the customer had given by then; first suggestions only.
+        """
+        used = right = due = met = unfilled = 0
+        for question, group in self._pairs(shown):
+            known = _known(question.request)
+            for text in group:
+                own = [slot for slot in slots.slots_in(text) if slot not in slots.LOOKUP_SLOTS]
+                used, right = used + len(own), right + sum(slot in known for slot in own)
+                unfilled += any(slot not in known for slot in slots.slots_in(text))
+            wanted = set(slots.slots_in(question.truth)) & known
+            due += len(wanted)
+            met += len(wanted & set(slots.slots_in(group[0]))) if group else 0
+        count = sum(len(group) for group in shown)
+        return {
+            "slot_precision": right / used if used else 1.0,
+            "slot_recall": met / due if due else 1.0,
+            "unfilled_rate": unfilled / max(1, count),
+        }
+
+
+def _known(request: ReplyRequest) -> set[str]:
+    return {name for name, value in {**request.values, **request.facts}.items() if value}
+
+
+def retrieved(pool: Sequence[Candidate]) -> list[str]:
+    """Past replies as retrieval orders them, before any ranking."""
+    return [one.template for one in pool if one.source == "reply"][: RANKS[-1]]
+
+
+def generated(pool: Sequence[Candidate]) -> list[str]:
+    return [one.template for one in pool if one.source == "generated"][: RANKS[-1]]
+
+
+def closed(figures: Figures) -> Figures:
+    """How much of the distance from retrieval alone to the true reply the whole engine closes."""
+    out: Figures = {}
+    for k in RANKS:
+        ours = figures["suggestions"][f"similarity_at_{k}"]
+        floor = figures["retrieval_only"][f"similarity_at_{k}"]
+        out[f"similarity_at_{k}"] = (ours - floor) / max(1e-9, 1 - floor)
     return out
 
 
-def suggest_all(brain: Pipeline, asked: Sequence[Question]) -> list[list[Draft]]:
-    """Suggestions for all questions, in batches."""
-    out: list[list[Draft]] = []
-    for start in range(0, len(asked), BATCH):
-        out += brain.suggest([q.request for q in asked[start : start + BATCH]])
-    return out
+def rouge_l(text: str, truth: str) -> float:
+    """ROUGE-L, F1 of the longest common subsequence of words (Lin, 2004); slots are words, case is none."""
+    a, b = slots.spoken(text).lower().split(), slots.spoken(truth).lower().split()
+    if not a or not b:
+        return 0.0
+    return 2 * float(LCSseq.similarity(a, b)) / (len(a) + len(b))
 
 
-def figures(
-    asked: Sequence[Question], shown: Sequence[Sequence[str]], embed: Callable[[Sequence[str]], Vectors]
-) -> dict[str, float]:
-    """Quality of suggested templates against the true replies.
-
-    `similarity_at_k`: mean cosine of plain sentence vectors of the true reply and the best of the
-    first k suggestions (0 where there is none). `good_at_k`: share with a cosine of GOOD_COSINE or more.
-    """
-    truths = embed([slots.spoken(q.truth) for q in asked])
-    best: dict[int, list[float]] = {1: [], 3: []}
+def own_words(texts: Sequence[str]) -> Figures:
+    """How much texts repeat: 4-grams within one text, and the share of 2-grams that differ over all."""
     repeated = total = 0
-    grams: set[tuple[str, ...]] = set()
-    for truth, templates in zip(truths, shown, strict=True):
-        cosines = (embed([slots.spoken(t) for t in templates]) @ truth).tolist() if templates else []
-        for k, values in best.items():
-            values.append(max(cosines[:k], default=0.0))
-        for template in templates:
-            words = tuple(template.lower().split())
-            runs = [words[i : i + 4] for i in range(len(words) - 3)]
-            repeated += len(runs) - len(set(runs))
-            total += len(runs)
-            grams |= {words[i : i + 2] for i in range(len(words) - 1)}
-    out: dict[str, float] = {
-        "n": len(asked),
-        "silent": round(sum(not s for s in shown) / max(1, len(shown)), 4),
+    pairs: list[tuple[str, ...]] = []
+    for text in texts:
+        words = text.lower().split()
+        runs = [tuple(words[at : at + 4]) for at in range(len(words) - 3)]
+        repeated, total = repeated + len(runs) - len(set(runs)), total + len(runs)
+        pairs += [tuple(words[at : at + 2]) for at in range(len(words) - 1)]
+    return {
+        "repeated_4gram_rate": repeated / max(1, total),
+        "distinct_2": len(set(pairs)) / max(1, len(pairs)),
     }
-    for k, values in best.items():
-        out[f"similarity_at_{k}"] = round(float(np.mean(values)), 4)
-        out[f"good_at_{k}"] = round(float(np.mean([v >= GOOD_COSINE for v in values])), 4)
-    out["repeated_4gram_rate"] = round(repeated / max(1, total), 4)
-    return out
 
 
 def sendable(
@@ -163,32 +150,6 @@ def sendable(
         "judged": round(sum(one is not None for one in flat) / max(1, len(flat)), 4),
         "at_1": round(sum(any(group[:1]) for group in found) / max(1, len(found)), 4),
         "at_3": round(sum(any(group[:3]) for group in found) / max(1, len(found)), 4),
-    }
-
-
-def candidates_of(brain: Pipeline, asked: Sequence[Question]) -> list[tuple[Vectors, list[Candidate]]]:
-    """The matcher's vectors of the conversations and their unranked candidates, in batches."""
-    out: list[tuple[Vectors, list[Candidate]]] = []
-    for start in range(0, len(asked), BATCH):
-        out += brain.candidates([q.request for q in asked[start : start + BATCH]])
-    return out
-
-
-def baselines(
-    asked: Sequence[Question],
-    pools: Sequence[Sequence[Candidate]],
-    embed: Callable[[Sequence[str]], Vectors],
-) -> dict[str, dict[str, float]]:
-    """The same figures for what was retrieved, by cosine, and for what was generated, greedy first."""
-    found: list[list[str]] = []
-    drafted: list[list[str]] = []
-    for pool in pools:
-        replies = sorted((c for c in pool if c.source == "reply"), key=lambda c: -c.retrieval)
-        found.append([c.template for c in replies[:3]])
-        drafted.append([c.template for c in pool if c.source == "generated"][:3])
-    return {
-        "retrieval_only": figures(asked, found, embed),
-        "generation_only": figures(asked, drafted, embed),
     }
 
 

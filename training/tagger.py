@@ -8,43 +8,52 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from nlp.encoder import Encoder
-from nlp.entities import FEATURES, LABELS, TYPES, EntityHead, word_shapes
-from training.fitting import Plan, fit, parts
+from nlp.entities import FEATURES, LABELS, EntityHead, word_shapes
 from training.measures import span_figures
-from training.states import Batch, States
 from training.tagging_sets import SKIP, Tagged
+from training.tuning import Batch, Plan, Texts, parts, tune_head
 
-IGNORE = -100
-"""Target of a token that teaches nothing."""
+LOWERED = 0.35
+"""Share of the texts that are read as if typed in lower case: many customers do."""
 Figures = dict[str, Any]
 
 
-def tag_targets(states: States, rows: Sequence[Tagged]) -> list[torch.Tensor]:
-    """The label of each token; IGNORE for all but the first piece of a word, and for skipped spans."""
-    targets: list[torch.Tensor] = []
+def tag_targets(texts: Texts, rows: Sequence[Tagged]) -> list[list[str]]:
+    """What each token is: "O", "B-person", "I-city|country", or "" where it teaches nothing.
+
+    It teaches nothing inside a skipped span, or where it is not the first piece of its word.
+    """
+    targets: list[list[str]] = []
     for at, row in enumerate(rows):
-        offsets, words = states.offsets[at], states.words[at]
-        labels = torch.full((len(offsets),), IGNORE)
+        offsets, words = texts.offsets[at], texts.words[at]
+        labels = [""] * len(offsets)
         for place, (start, end) in enumerate(offsets):
             if words[place] < 0 or (place and words[place - 1] == words[place]):
                 continue
-            labels[place] = 0
+            labels[place] = "O"
             for first, last, kind in row.spans:
                 if start < last and first < end:
-                    prefix = "B" if start <= first else "I"
-                    labels[place] = IGNORE if kind == SKIP else LABELS.index(f"{prefix}-{kind}")
+                    labels[place] = "" if kind == SKIP else f"{'B' if start <= first else 'I'}-{kind}"
         targets.append(labels)
     return targets
 
 
-def _plain_labels(known: frozenset[str]) -> torch.Tensor:
-    """(labels,) bool: what an unmarked word may be, if only the types in `known` were marked."""
-    return torch.tensor([name == "O" or name[2:] not in known for name in LABELS])
+def allowed_labels(target: str, known: frozenset[str]) -> torch.Tensor:
+    """(labels,) bool: what a token may be; a plain one also of a type that its set does not mark."""
+    if target == "O":
+        return torch.tensor([name == "O" or name[2:] not in known for name in LABELS])
+    prefix, kinds = target[:2], target[2:].split("|")
+    return torch.tensor([name[:2] == prefix and name[2:] in kinds for name in LABELS])
+
+
+_allowed = cache(allowed_labels)
 
 
 def _casing(shapes: torch.Tensor, lower: bool) -> torch.Tensor:
@@ -57,50 +66,50 @@ def _casing(shapes: torch.Tensor, lower: bool) -> torch.Tensor:
 
 
 class TagLoss:
-    """Marginal likelihood: an unmarked word is plain, or of a type that its set doesn't mark."""
+    """Marginal likelihood of what a token may be: of the labels that its set doesn't tell apart, any."""
 
-    def __init__(self, head: EntityHead, states: States, rows: Sequence[Tagged], seed: int) -> None:
+    def __init__(self, head: EntityHead, texts: Texts, rows: Sequence[Tagged], seed: int) -> None:
         self._head, self._rows = head, rows
-        self._targets = tag_targets(states, rows)
+        self._targets = tag_targets(texts, rows)
         self._shapes = [
             word_shapes([text], [spans], len(spans))[0]
-            for text, spans in zip(states.texts, states.offsets, strict=True)
+            for text, spans in zip(texts.texts, texts.offsets, strict=True)
         ]
-        self._plain = {row.known: _plain_labels(row.known) for row in rows}
-        self._rng = random.Random(seed)
+        self._seed = seed
 
-    def shapes(self, rows: Sequence[int], length: int, lower_share: float) -> torch.Tensor:
-        """(n, length, FEATURES) of the given rows, some of them as if typed in lower case."""
+    def shapes(self, rows: Sequence[int], length: int) -> torch.Tensor:
+        """(n, length, FEATURES) of the given rows, LOWERED of them as if typed in lower case."""
+        rng = random.Random(f"{self._seed}-{rows[0]}-{len(rows)}-{rows[-1]}")
         shapes = torch.zeros(len(rows), length, FEATURES)
         for place, at in enumerate(rows):
-            lower = self._rng.random() < lower_share
-            shapes[place, : len(self._shapes[at])] = _casing(self._shapes[at], lower)
+            shapes[place, : len(self._shapes[at])] = _casing(self._shapes[at], rng.random() < LOWERED)
         return shapes
 
     def __call__(self, batch: Batch) -> torch.Tensor:
         length = batch.mask.shape[1]
-        logits = self._head(batch.hidden, batch.mask, self.shapes(batch.rows, length, 0.4)).float()
-        targets = torch.full((len(batch.rows), length), IGNORE)
-        for place, at in enumerate(batch.rows):
-            targets[place, : len(self._targets[at])] = self._targets[at]
+        logits = self._head(batch.ids, batch.mask, self.shapes(batch.rows, length)).float()
         scores = torch.log_softmax(logits, dim=-1)
-        allowed = torch.stack([self._plain[self._rows[at].known] for at in batch.rows]).unsqueeze(1)
-        plain = torch.logsumexp(scores.masked_fill(~allowed, -1e4), dim=-1)
-        marked = scores.gather(-1, targets.clamp(min=0).unsqueeze(-1)).squeeze(-1)
-        chosen = torch.where(targets == 0, plain, marked)
-        weights = torch.tensor([self._rows[at].weight for at in batch.rows]).unsqueeze(1) * (
-            targets != IGNORE
-        )
+        allowed = torch.zeros(len(batch.rows), length, len(LABELS), dtype=torch.bool)
+        weights = torch.zeros(len(batch.rows), length)
+        for place, at in enumerate(batch.rows):
+            row = self._rows[at]
+            for token, target in enumerate(self._targets[at]):
+                if target:
+                    allowed[place, token] = _allowed(target, row.known)
+                    weights[place, token] = row.weight
+        chosen = torch.logsumexp(scores.masked_fill(~allowed, -1e4), dim=-1)
         return -(chosen * weights).sum() / weights.sum()
 
 
-def train_entities(encoder: Encoder, rows: Sequence[Tagged], seed: int) -> tuple[EntityHead, Figures]:
+def train_entities(
+    encoder: Encoder, rows: Sequence[Tagged], plan: Plan, seed: int, work: Path
+) -> tuple[EntityHead, Figures]:
     """Learn the tagger, and measure exact spans on what was held out, of the types each set marks."""
-    states = States(encoder, [row.text for row in rows])
+    texts = Texts(encoder, [row.text for row in rows])
     learn, held = parts(rows)
     torch.manual_seed(seed)
     head = EntityHead()
-    fit(head, states, learn, TagLoss(head, states, rows, seed), Plan(epochs=3, batch=48, rate=2e-3), seed)
+    tune_head(head, texts, learn, TagLoss(head, texts, rows, seed), plan, seed, work)
     figures: Figures = {}
     found = _found(encoder, head, [rows[at].text for at in held])
     for name, floor in (("0.5", 0.5), ("0.6", 0.6), ("0.7", 0.7)):
@@ -122,7 +131,7 @@ def _found(
     head.floor = 0.0
     found: list[list[tuple[int, int, str, float]]] = []
     for start in range(0, len(texts), 64):
-        for entities in head.predict(encoder.encode(texts[start : start + 64])):
+        for entities in head.predict(encoder.tokens(texts[start : start + 64])):
             found.append([(entity.start, entity.end, entity.type, entity.score) for entity in entities])
     return found
 
@@ -132,9 +141,10 @@ def _compared(
 ) -> tuple[set[tuple[int, int, str]], set[tuple[int, int, str]]]:
     """True and found spans, both without types that the set doesn't mark and without skipped places."""
     skipped = [(start, end) for start, end, kind in row.spans if kind == SKIP]
-    gold = {span for span in row.spans if span[2] in row.known & set(TYPES)}
+    gold = {span for span in row.spans if set(span[2].split("|")) <= row.known}
+    unclear = {(start, end): kind for start, end, kind in gold if "|" in kind}
     guess = {
-        (start, end, kind)
+        (start, end, wide if kind in (wide := unclear.get((start, end), "")).split("|") else kind)
         for start, end, kind, score in found
         if score >= floor and kind in row.known and not any(start < b and a < end for a, b in skipped)
     }

@@ -23,7 +23,7 @@ def found() -> dict[str, list[Entity]]:
     texts = [*(text for text, _, _ in CLEAR), "", "😀😀 ok!", "is it warm enough for the winter"]
     return dict(
         zip(
-            texts, Heads.load("nlp/starter/heads").entities.predict(Encoder.load().encode(texts)), strict=True
+            texts, Heads.load("nlp/starter/heads").entities.predict(Encoder.load().tokens(texts)), strict=True
         )
     )
 

@@ -25,7 +25,7 @@ def heads() -> Heads:
 @pytest.fixture(scope="module")
 def intents(heads: Heads) -> dict[str, Intent]:
     texts = [text for text, _ in CLEAR]
-    return dict(zip(texts, heads.intents.predict(Encoder.load().encode(texts)), strict=True))
+    return dict(zip(texts, heads.intents.predict(Encoder.load().tokens(texts)), strict=True))
 
 
 @pytest.mark.parametrize(("text", "name"), CLEAR)

@@ -35,8 +35,14 @@ class FakeReader:
         self.encoder = FakeEncoder()
         self._names = names
 
-    def read(self, texts: Sequence[str]) -> list[Analysis]:
-        return [self.analysis(t) for t in texts]
+    def entities(self, texts: Sequence[str]) -> list[tuple[Entity, ...]]:
+        return [self.analysis(t).entities for t in texts]
+
+    def intents(self, texts: Sequence[str]) -> list[Intent]:
+        return [self.analysis(t).intent for t in texts]
+
+    def sentiments(self, texts: Sequence[str]) -> list[Sentiment]:
+        return [self.analysis(t).sentiment for t in texts]
 
     def analysis(self, text: str) -> Analysis:
         found = tuple(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +56,13 @@ def test_answers_stand_in_the_order_of_the_messages(reader: Reader) -> None:
     assert [r.entities[0].value for r in readings] == [str(number) for number in range(104800, 104840)]
 
 
+def test_reading_a_part_says_the_same_as_reading_all(reader: Reader) -> None:
+    texts = ["Where is my Skerry rain jacket?", "thank you, that was quick", "Anna Kowalski, TT-104823"]
+    readings = reader.read(texts)
+    assert reader.entities(texts) == [one.entities for one in readings]
+    assert [mood.label for mood in reader.sentiments(texts)] == [one.sentiment.label for one in readings]
+
+
 def test_nothing_to_read(reader: Reader) -> None:
     assert reader.read([]) == []
 
@@ -64,19 +72,10 @@ def test_a_value_at_the_end_of_a_long_message_is_still_found(reader: Reader) -> 
     assert [e.value for e in reader.read([text])[0].entities if e.type == "order_id"] == ["TT-104823"]
 
 
-def test_heads_survive_being_saved(tmp_path: Path, reader: Reader) -> None:
-    reader.heads.save(tmp_path)
-    again = Heads.load(tmp_path)
-    assert again.intents.labels == reader.heads.intents.labels
-    text = "my parcel never came and nobody answers"
-    encoded = reader.encoder.encode([text])
-    assert again.sentiment.predict(encoded) == reader.heads.sentiment.predict(encoded)
-
-
-def test_a_folder_that_is_no_heads_folder_is_refused(tmp_path: Path, reader: Reader) -> None:
+def test_a_folder_that_is_no_heads_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(HeadsError, match=r"config\.json"):
         Heads.load(tmp_path)
-    reader.heads.save(tmp_path)
+    shutil.copytree(STARTER, tmp_path, dirs_exist_ok=True)
     (tmp_path / "sentiment.safetensors").write_bytes(b"torn")
     with pytest.raises(HeadsError, match="sentiment"):
         Heads.load(tmp_path)

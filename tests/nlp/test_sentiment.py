@@ -15,7 +15,7 @@ STARTER = "nlp/starter/heads"
 def moods() -> dict[str, Sentiment]:
     """One pass over all messages of this file."""
     texts = [text for text, _ in CLEAR]
-    return dict(zip(texts, Heads.load(STARTER).sentiment.predict(Encoder.load().encode(texts)), strict=True))
+    return dict(zip(texts, Heads.load(STARTER).sentiment.predict(Encoder.load().tokens(texts)), strict=True))
 
 
 CLEAR: list[tuple[str, Mood]] = [
@@ -41,9 +41,11 @@ def test_the_three_probabilities_sum_to_one(moods: dict[str, Sentiment]) -> None
 
 def test_a_higher_temperature_makes_a_head_less_sure() -> None:
     torch.manual_seed(1)
-    head = SentimentHead(width=16, depth=1).eval()
-    encoded = Encoder.load().encode(["I am not sure what to say."])
-    sharp = head.predict(encoded)[0]
+    head = SentimentHead()
+    head.encoder.serve("cpu")
+    head.eval()
+    tokens = Encoder.load().tokens(["I am not sure what to say."])
+    sharp = head.predict(tokens)[0]
     head.temperature = 10.0
-    assert head.predict(encoded)[0].score < sharp.score
+    assert head.predict(tokens)[0].score < sharp.score
     assert len(MOODS) == 3

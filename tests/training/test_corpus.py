@@ -47,7 +47,6 @@ def test_a_gzipped_file_reads_the_same(tmp_path: Path) -> None:
         '{"turns": []}',
         '{"conversation_id": "b", "turns": [{"role": "agent"}]}',
         '["b"]',
-        "",
     ],
 )
 def test_a_broken_line_is_named_with_its_number(tmp_path: Path, broken: str) -> None:

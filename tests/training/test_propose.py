@@ -9,7 +9,7 @@ from nlp.types import ReplyRequest
 from tests.fakes import reading
 from training.corpus import Dialogue
 from training.propose import half, line
-from training.replies import Question
+from training.questions import Question
 
 TURNS = (
     ("customer", "hi"),

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from nlp.slots import token
-from nlp.types import ReplyRequest, Role
+from nlp.types import ReplyRequest
 from tests.fakes import reading
 from training.corpus import Dialogue
-from training.replies import Question, figures, help_items, hit_at_1, past_replies, sendable
-from training.values import Filler
+from training.questions import Question
+from training.replies import Judge, closed, hit_at_1, own_words, rouge_l, sendable
 from training.verdicts import Verdict
 
 WORDS = {"yes": 0, "no": 1, "maybe": 2}
@@ -38,29 +38,52 @@ def asked(*truths: str) -> list[Question]:
 
 
 def test_similarity_is_that_of_the_first_or_of_the_best_of_three() -> None:
-    found = figures(asked("yes", "no"), [["no", "yes", "maybe"], [SLANTED, "maybe"]], embed)
-    assert found["n"] == 2
+    found = Judge(asked("yes", "no"), embed).figures([["no", "yes", "maybe"], [SLANTED, "maybe"]])
     assert found["similarity_at_1"] == pytest.approx((0.0 + 0.5) / 2, abs=1e-3)
     assert found["similarity_at_3"] == pytest.approx((1.0 + 0.5) / 2, abs=1e-3)
-    assert (found["good_at_1"], found["good_at_3"]) == (0.0, 0.5)
 
 
 def test_only_the_first_three_count() -> None:
-    found = figures(asked("yes"), [["no", "no", "no", "yes"]], embed)
-    assert found["similarity_at_3"] == 0.0
+    assert Judge(asked("yes"), embed).figures([["no", "no", "no", "yes"]])["similarity_at_3"] == 0.0
 
 
 def test_silence_counts_as_nothing_and_is_told() -> None:
-    found = figures(asked("yes", "yes"), [[], ["yes"]], embed)
-    assert found["silent"] == 0.5
-    assert found["similarity_at_1"] == found["good_at_1"] == 0.5
+    found = Judge(asked("yes", "yes"), embed).figures([[], ["yes"]])
+    assert found["coverage"] == found["similarity_at_1"] == found["rouge_l_at_1"] == 0.5
 
 
 def test_repeated_runs_of_four_words_are_counted() -> None:
     # "a b c d" stands twice among the five runs of four of the first, and no run repeats in the second.
-    found = figures(asked("yes", "yes"), [["a b c d a b c d"], ["one two three four"]], embed)
-    assert found["repeated_4gram_rate"] == pytest.approx(1 / 6, abs=1e-4)
-    assert figures(asked("yes"), [["yes"]], embed)["repeated_4gram_rate"] == 0.0
+    found = own_words(["a b c d a b c d", "one two three four"])
+    assert found["repeated_4gram_rate"] == pytest.approx(1 / 6)
+    assert found["distinct_2"] == 7 / 10
+    assert own_words(["yes"]) == {"repeated_4gram_rate": 0.0, "distinct_2": 0.0}
+
+
+def test_rouge_l_is_that_of_the_published_example() -> None:
+    # Lin (2004), section 3.1, with beta 1: "police the gunman" and "the gunman", of four words each.
+    truth = "police killed the gunman"
+    assert rouge_l("police kill the gunman", truth) == 0.75
+    assert rouge_l("the gunman kill police", truth) == 0.5
+    assert rouge_l("", truth) == 0.0
+
+
+def test_a_slot_is_right_where_this_conversation_can_fill_it() -> None:
+    request = ReplyRequest([], reading(), {"return_days": "30 days"}, {"order_id": "TT-1"})
+    turns = (("customer", "?"), ("agent", f"{token('order_id')} in {token('return_days')}"))
+    question = Question(Dialogue("a", "a", turns), 1, request)
+    found = Judge([question], embed).figures([[f"{token('order_id')} to {token('phone')}", token("email")]])
+    assert found["slot_precision"] == pytest.approx(1 / 3)
+    assert found["slot_recall"] == 0.5
+    assert found["unfilled_rate"] == 1.0
+
+
+def test_the_share_of_the_way_that_is_closed() -> None:
+    blocks = {
+        "suggestions": {"similarity_at_1": 0.7, "similarity_at_3": 0.8},
+        "retrieval_only": {"similarity_at_1": 0.6, "similarity_at_3": 0.8},
+    }
+    assert closed(blocks) == {"similarity_at_1": pytest.approx(0.25), "similarity_at_3": 0.0}
 
 
 def test_the_true_reply_among_others() -> None:
@@ -81,22 +104,3 @@ def test_people_say_what_is_sendable_and_what_nobody_judged_counts_as_not() -> N
     ]
     found = sendable(questions, [["yes", "unheard"], ["yes", "maybe"]], verdicts)
     assert found == {"n": 2, "judged": 0.75, "at_1": 0.5, "at_3": 1.0}
-
-
-def test_every_answer_of_an_agent_is_remembered_with_what_led_to_it() -> None:
-    turns: tuple[tuple[Role, str], ...] = (
-        ("agent", "Welcome."),
-        ("customer", f"where is {token('order_id')}"),
-        ("agent", f"I look for {token('order_id')}."),
-    )
-    (item,) = past_replies([Dialogue("d", "d", turns, intent="order_status")], Filler({}, (), seed=1))
-    assert (item.kind, item.id) == ("reply", "d/2")
-    assert [turn.role for turn in item.turns] == ["agent", "customer"]
-    value = item.turns[1].text.removeprefix("where is ")
-    assert item.text == f"I look for {value}."
-    assert "slot" not in value
-
-
-def test_articles_are_remembered_with_the_facts_filled_in() -> None:
-    (item,) = help_items([("Returns", f"You have {token('return_days')}.")], {"return_days": "30 days"})
-    assert (item.kind, item.title, item.text) == ("article", "Returns", "You have 30 days.")

@@ -1,0 +1,184 @@
+"""`deskhand evaluate sentiment|entities|intents|replies FILE`: how good a version is on labelled data."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from bot.failure import Failure
+from bot.settings import Settings
+from nlp.errors import NlpError
+from nlp.registry import Registry, Version
+
+Result = dict[str, Any]
+
+_TASKS = {
+    "sentiment": ('lines of {"text", "label"}', "data/sentiment.jsonl"),
+    "entities": ('lines of {"tokens", "tags"}, BIO', "data/entities.jsonl --map PER=person"),
+    "intents": ('lines of {"text", "intent"}', "data/intents.jsonl --shots 10"),
+    "replies": ('lines of {"conversation_id", "turns"}', "data/chats.jsonl.gz --limit 200"),
+}
+_PAUSE = 0.5
+"""Seconds between two lines of progress."""
+
+
+def add_to(commands: Any) -> None:
+    """Add the subcommands to the parser."""
+    evaluate = commands.add_parser(
+        "evaluate",
+        help="measure a model version on a labelled file",
+        epilog="example: deskhand evaluate sentiment data/sentiment.jsonl --json",
+    )
+    tasks = evaluate.add_subparsers(dest="task", required=True, metavar="TASK")
+    for name, (form, example) in _TASKS.items():
+        task = tasks.add_parser(
+            name, help=form, epilog=f"example: deskhand evaluate {name} {example} --report report"
+        )
+        task.add_argument("file", type=Path, help=f"{form}, plain or .gz")
+        task.add_argument("--model", help="version to measure; default: the current one")
+        task.add_argument("--limit", type=_positive, help="judge so many rows, drawn by the seed")
+        task.add_argument("--seed", type=int, default=17)
+        task.add_argument("--report", type=Path, metavar="DIR", help="write a page of plots there")
+        task.add_argument("--data-dir", dest="data_dir", help="folder of all state")
+        task.add_argument("--json", action="store_true", help="print one JSON object")
+        if name in ("sentiment", "entities"):
+            task.add_argument(
+                "--map",
+                action="append",
+                default=[],
+                metavar="LABEL=OURS",
+                help="what a label of the file is called here; LABEL= leaves it out",
+            )
+        if name == "intents":
+            task.add_argument("--shots", type=_positive, default=10, help="examples of each intent (10)")
+            task.add_argument("--examples", type=Path, help="take them from this file instead")
+        if name == "replies":
+            task.add_argument(
+                "--memory",
+                type=Path,
+                action="append",
+                default=[],
+                metavar="FILE",
+                help="past conversations to lean on; default: four fifths of the file itself",
+            )
+        task.set_defaults(run=_run, text=_lines)
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("a number of 1 or more was expected")
+    return number
+
+
+def _run(settings: Settings, arguments: argparse.Namespace) -> Result:
+    # Imported here: it takes seconds, and a wrong command line should be told at once.
+    from training.files import BadFile
+
+    try:
+        version = _version(settings, arguments.model)
+        figures = _figures(arguments, version, settings.device)
+        if arguments.report:
+            from training.report import write_report
+
+            title = f"{arguments.task} of {arguments.file.name}, version {version.name}"
+            page = write_report(arguments.report, title, figures)
+            print(f"report: {page}", file=sys.stderr)
+    except (NlpError, BadFile) as error:
+        raise Failure(str(error)) from error
+    figures.pop("plots", None)
+    return {"task": arguments.task, "file": arguments.file.name, "model": version.name, **figures}
+
+
+def _version(settings: Settings, name: str | None) -> Version:
+    registry = Registry(settings.data_dir / "models")
+    chosen = name or settings.model
+    return registry.get(chosen) if chosen else registry.current()
+
+
+def _names(given: list[str]) -> dict[str, str]:
+    pairs = [one.partition("=") for one in given]
+    for label, sign, _ in pairs:
+        if not label or not sign:
+            raise Failure(f"--map takes LABEL=OURS, such as --map PER=person, not {label!r}")
+    return {label: ours for label, _, ours in pairs}
+
+
+def _figures(arguments: argparse.Namespace, version: Version, device: str) -> Result:
+    """The figures of the chosen task."""
+    common = {"limit": arguments.limit, "seed": arguments.seed}
+    if arguments.task == "replies":
+        from training.evaluate_replies import replies
+
+        progress = _Progress("").work
+        return replies(
+            arguments.file, version, memory=arguments.memory, device=device, progress=progress, **common
+        )
+    from nlp.reading import Reader
+    from training import evaluate
+
+    reader, rows = Reader.load(version.heads, device=device), _Progress("reading").rows
+    if arguments.task == "intents":
+        return evaluate.intents(
+            arguments.file,
+            reader,
+            shots=arguments.shots,
+            examples=arguments.examples,
+            progress=rows,
+            **common,
+        )
+    judge = evaluate.sentiment if arguments.task == "sentiment" else evaluate.entities
+    return judge(arguments.file, reader, names=_names(arguments.map), progress=rows, **common)
+
+
+class _Progress:
+    """Lines of progress on stderr, not more often than a person reads."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._began = self._last = time.monotonic()
+
+    def rows(self, done: int, total: int) -> None:
+        self.work(self._what, done, total)
+
+    def work(self, what: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        if what != self._what:
+            self._what, self._began = what, now
+        elif now - self._last < _PAUSE and done < total:
+            return
+        self._last = now
+        left = (now - self._began) / done * (total - done) if done else 0.0
+        remaining = f", about {left:.0f} s left" if left >= 1 else ""
+        print(f"{what}: {done:,} of {total:,}{remaining}", file=sys.stderr)
+
+
+def _lines(result: Result) -> str:
+    """The figures as text, blocks indented."""
+    return "\n".join(_indented(result, ""))
+
+
+def _indented(block: Mapping[str, Any], margin: str) -> list[str]:
+    out: list[str] = []
+    for name, value in block.items():
+        if isinstance(value, Mapping):
+            out += [f"{margin}{name}:", *_indented(value, margin + "  ")] if value else []
+        else:
+            out.append(f"{margin}{name}: {_shown(value)}")
+    return out
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4f}" if abs(value) < 1000 else f"{value:,.0f}"
+    if isinstance(value, list | tuple):
+        return " to ".join(map(_shown, value)) if _is_interval(value) else ", ".join(map(_shown, value))
+    return str(value)
+
+
+def _is_interval(value: Any) -> bool:
+    return isinstance(value, tuple) and len(value) == 2

@@ -1,11 +1,11 @@
-"""Quality of readings and replies on real data, peers beside ours: the figures of docs/quality.md.
+"""Quality of readings and replies on real data, peers beside ours: kept in results/quality.json.
 
     python benchmarks/quality.py [--data DIR] [--only TASK] [--quick] [--json]
     python benchmarks/quality.py --drafts 50 --out DIR    a page of real drafts beside the true replies
 
 Of a file that something was trained on, only the rows that training held out are judged. Peers:
-VADER and a linear head on the frozen encoder (sentiment), the recognisers alone (entities), plain
-MiniLM retrieval on raw text (replies); they are measured on the same rows in the same run.
+VADER and a linear head on the frozen encoder (sentiment), the recognisers alone (entities), retrieval
+alone and generation alone (replies); they are measured on the same rows in the same run.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ from nlp.recognisers import recognise
 from nlp.registry import STARTER, STARTER_FOLDER, Version, verify
 from nlp.types import Entity
 from training import evaluate, evaluate_replies, files
-from training.heads import HERE, LABELS, PHRASES, TAGGED, WRITTEN
+from training.heads import HERE, LABELS, WRITTEN
 from training.measures import macro_f1
 from training.reading_sets import Row, sentiment_rows
-from training.tagging_sets import SETS, tagged_rows
+from training.tagging_sets import HELD_OUT, SETS
 from training.values import Filler
 
 SEED = 17
@@ -72,13 +72,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="benchmarks/quality.py", description=(__doc__ or "").splitlines()[0]
     )
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="folder of the public sets")
+    parser.add_argument("--data", type=Path, default=Path("data"), help="folder of the public sets")
     parser.add_argument("--only", choices=list(TASKS), action="append", help="measure this task alone")
     parser.add_argument("--quick", action="store_true", help="few rows of each, within two minutes")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--drafts", type=int, metavar="N", help="write a page of N drafts instead")
     parser.add_argument("--out", type=Path, default=Path("build/drafts"), help="where that page goes")
     chosen = parser.parse_args(argv)
+    if not chosen.data.is_dir():
+        say(f"quality: not measured: no folder of public sets at {chosen.data}; say --data DIR")
+        return 0
     version = verify(STARTER_FOLDER, STARTER)
     if chosen.drafts:
         print(page_of_drafts(chosen.data, version, chosen.drafts, chosen.out))
@@ -192,18 +195,13 @@ class Rules:
 
 def entities(data: Path, version: Version, quick: bool) -> Table:
     reader = Reader.load(version.heads)
-    held = {
-        (row.source, row.text)
-        for row in tagged_rows(data, SHOP, PHRASES, TAGGED, filler(), SEED, every=True)
-        if row.held_out
-    }
     table: Table = []
     for public in SETS:
         source = public.file.split(".")[0]
         raws = []
         for _, raw in files.raw_rows(data / "ner" / public.file):
             row = files.tagged_row(raw)
-            if (source, evaluate.place(row.tokens, row.text)[0]) in held:
+            if files.held_out(evaluate.place(row.tokens, row.text)[0], HELD_OUT):
                 raws.append(raw)
         with written(raws[:150] if quick else raws) as path:
             ours, rules = (

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from bot.failure import Failure
+from bot.models import chosen_version
 from bot.settings import Settings
 from nlp.errors import NlpError
-from nlp.registry import Registry, Version
+from nlp.registry import Version
 
 Result = dict[str, Any]
 
@@ -80,7 +81,7 @@ def _run(settings: Settings, arguments: argparse.Namespace) -> Result:
     from training.files import BadFile
 
     try:
-        version = _version(settings, arguments.model)
+        version = chosen_version(settings, arguments.model)
         figures = _figures(arguments, version, settings.device)
         if arguments.report:
             from training.report import write_report
@@ -92,12 +93,6 @@ def _run(settings: Settings, arguments: argparse.Namespace) -> Result:
         raise Failure(str(error)) from error
     figures.pop("plots", None)
     return {"task": arguments.task, "file": arguments.file.name, "model": version.name, **figures}
-
-
-def _version(settings: Settings, name: str | None) -> Version:
-    registry = Registry(settings.data_dir / "models")
-    chosen = name or settings.model
-    return registry.get(chosen) if chosen else registry.current()
 
 
 def _names(given: list[str]) -> dict[str, str]:

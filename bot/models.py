@@ -19,10 +19,14 @@ LoadBrain = Callable[[], Brain]
 _PAGE = 500
 
 
-def chosen_version(settings: Settings) -> Version:
-    """The verified version of the settings, or the current one; blocks; raises RegistryError."""
+def chosen_version(settings: Settings, name: str | None = None) -> Version:
+    """The verified version `name`, or that of the settings, or the current one; blocks.
+
+    Raises RegistryError.
+    """
     registry = Registry(settings.data_dir / "models")
-    return registry.get(settings.model) if settings.model else registry.current()
+    chosen = name or settings.model
+    return registry.get(chosen) if chosen else registry.current()
 
 
 async def shipped_loader(db: Database, settings: Settings) -> LoadBrain:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from nlp.minilm import WIDTH, load_tokenizer
-from nlp.tuned import TunedEncoder, padded_length
+from nlp.tuned import TunedEncoder, mean_of, padded
 
 MAX_TOKENS = 256
 """Tokens read of one text. The sentence model was made for 256; its raw tokenizer would allow 512."""
@@ -66,7 +66,7 @@ class Encoder:
     def tokens(self, texts: Sequence[str]) -> Tokens:
         """Texts as tokens, for the heads; for micro-batches, not for a whole corpus."""
         encodings = self._tokenizer.encode_batch([_readable(text) for text in texts])
-        ids, mask = _padded([item.ids for item in encodings], self._device)
+        ids, mask = padded([item.ids for item in encodings], self._device)
         return Tokens(
             texts=tuple(texts),
             ids=ids,
@@ -82,20 +82,11 @@ class Encoder:
         order = sorted(range(len(rows)), key=lambda row: len(rows[row]))
         for start in range(0, len(order), BUCKET):
             some = order[start : start + BUCKET]
-            ids, mask = _padded([rows[row] for row in some], self._device)
+            ids, mask = padded([rows[row] for row in some], self._device)
             with torch.inference_mode():
-                embedding[some] = _pool(self._model(ids, mask), mask)
+                means = mean_of(self._model(ids, mask), mask)
+                embedding[some] = torch.nn.functional.normalize(means, dim=1).cpu().numpy()
         return embedding
-
-
-def _padded(rows: Sequence[Sequence[int]], device: str) -> tuple[torch.Tensor, torch.Tensor]:
-    length = padded_length(max((len(row) for row in rows), default=0))
-    ids = torch.zeros(len(rows), length, dtype=torch.long)
-    mask = torch.zeros(len(rows), length, dtype=torch.bool)
-    for at, row in enumerate(rows):
-        ids[at, : len(row)] = torch.tensor(row)
-        mask[at, : len(row)] = True
-    return ids.to(device), mask.to(device)
 
 
 def _readable(text: str) -> str:
@@ -103,11 +94,3 @@ def _readable(text: str) -> str:
     if text.isascii():
         return text
     return "".join("\ufffd" if "\ud800" <= sign <= "\udfff" else sign for sign in text)
-
-
-def _pool(states: torch.Tensor, mask: torch.Tensor) -> NDArray[np.float32]:
-    """Mean over the tokens, special ones included, then unit length: what sentence-transformers does."""
-    weight = mask.unsqueeze(-1).float()
-    mean = (states * weight).sum(1) / weight.sum(1).clamp(min=1e-9)
-    unit: NDArray[np.float32] = torch.nn.functional.normalize(mean, dim=1).cpu().numpy()
-    return unit

@@ -105,7 +105,8 @@ def _fill(head: Head, path: Path, device: str) -> None:
         missing, unexpected = head.load_state_dict(own, strict=False)
         if unexpected or any(not name.startswith(_ENCODER) for name in missing):
             raise HeadsError(f"{path.name} lacks weights or is of another shape")
-        head.encoder.serve(device, {k.removeprefix(_CHANGES): v for k, v in tensors.items()})
+        changes = {k.removeprefix(_CHANGES): v for k, v in tensors.items() if k.startswith(_CHANGES)}
+        head.encoder.serve(device, changes)
     except (OSError, SafetensorError, RuntimeError, KeyError) as error:
         raise HeadsError(f"{path.name} is missing, damaged, or of another shape") from error
     head.requires_grad_(False)

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from nlp.minilm import WIDTH
+from nlp.tuned import mean_of
 
 QUERIES = 3
 
@@ -22,9 +23,8 @@ class Pooled(nn.Module):
         hidden = ~mask.unsqueeze(-1)
         weights = torch.softmax(self.attend(states).masked_fill(hidden, -1e4), dim=1)
         looks = torch.einsum("ntq,ntw->nqw", weights, states).flatten(1)
-        mean = states.masked_fill(hidden, 0.0).sum(1) / mask.sum(1, keepdim=True).clamp(min=1)
         highest = states.masked_fill(hidden, -1e4).amax(dim=1)
-        return torch.cat([looks, mean, highest], dim=-1)
+        return torch.cat([looks, mean_of(states, mask), highest], dim=-1)
 
 
 POOLED = (QUERIES + 2) * WIDTH

@@ -26,7 +26,7 @@ from nlp import slots
 from nlp.context import WIDTH, Turns
 from nlp.errors import ModelError
 from nlp.minilm import load_tokenizer
-from nlp.tuned import TunedEncoder, padded_length
+from nlp.tuned import TunedEncoder, mean_of, padded
 
 log = logging.getLogger(__name__)
 
@@ -89,14 +89,8 @@ class MatchModel(torch.nn.Module):
         return torch.nn.functional.normalize(torch.cat(parts), dim=1)[back]
 
     def _pooled(self, rows: Sequence[Sequence[int]], kind: int) -> Tensor:
-        device = self.encoder.bert.device
-        width = padded_length(max(len(row) for row in rows))
-        ids = torch.tensor([[*row, *([0] * (width - len(row)))] for row in rows], device=device)
-        mask = torch.tensor([[True] * len(row) + [False] * (width - len(row)) for row in rows], device=device)
-        states = self.encoder(ids, mask, kind=kind)
-        weight = mask.unsqueeze(-1).float()
-        mean: Tensor = (states * weight).sum(1) / weight.sum(1)
-        return mean
+        ids, mask = padded(rows, self.encoder.bert.device)
+        return mean_of(self.encoder(ids, mask, kind=kind), mask)
 
 
 class Matcher:

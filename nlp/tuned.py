@@ -6,7 +6,7 @@ are served share one table of word vectors. Knows layers and shapes; knows no ta
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 
 import torch
@@ -81,6 +81,19 @@ def _served_dtype(device: str) -> torch.dtype:
     return torch.bfloat16 if has_bf16(device) else torch.float32
 
 
-def padded_length(longest: int) -> int:
-    """The next multiple of STEP."""
-    return -(-longest // STEP) * STEP
+def padded(rows: Sequence[Sequence[int]], device: torch.device | str = "cpu") -> tuple[Tensor, Tensor]:
+    """Rows of token ids as ids (n, T), 0 where padded, and mask (n, T) bool; T is a multiple of STEP."""
+    length = -(-max((len(row) for row in rows), default=0) // STEP) * STEP
+    ids = torch.zeros(len(rows), length, dtype=torch.long)
+    mask = torch.zeros(len(rows), length, dtype=torch.bool)
+    for at, row in enumerate(rows):
+        ids[at, : len(row)] = torch.tensor(row)
+        mask[at, : len(row)] = True
+    return ids.to(device), mask.to(device)
+
+
+def mean_of(states: Tensor, mask: Tensor) -> Tensor:
+    """The mean of a text's states, special tokens included: (n, 384) for states (n, T, 384)."""
+    weight = mask.unsqueeze(-1).float()
+    mean: Tensor = (states * weight).sum(1) / weight.sum(1).clamp(min=1e-9)
+    return mean

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import count, islice
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -18,6 +21,7 @@ from torch import Tensor
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
 Row = dict[str, float]
 
 
@@ -76,3 +80,12 @@ def resume(folder: Path, weights: Mapping[str, Tensor], optimizer: torch.optim.O
     torch.set_rng_state(load_file(folder / f"rng-{note['step']}.safetensors")["rng"])
     log.info("resuming at step %d", note["step"])
     return State(note["step"], note["rows"])
+
+
+def endless(epoch: Callable[[random.Random], Iterable[T]], seed: int, skip: int) -> Iterator[T]:
+    """What `epoch` yields, epoch after epoch, in an order that depends on the seed and the epoch alone.
+
+    The first `skip` are left out: a run that goes on sees what it would have seen.
+    """
+    every = (one for at in count() for one in epoch(random.Random(f"{seed}-{at}")))
+    return islice(every, skip, None)

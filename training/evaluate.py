@@ -1,6 +1,6 @@
 """How good readings are on a labelled file: sentiment, entities, intents, with intervals.
 
-Each function takes rows and a loaded reader and returns the figures of `deskhand evaluate --json`, with
+Each function takes a file and a loaded reader and returns the figures of `deskhand evaluate --json`, with
 what a report draws under "plots". Knows no command line and nothing of replies
 (`training.evaluate_replies`).
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,8 +24,8 @@ from nlp.sentiment import MOODS
 from nlp.types import Intent
 from training import files, intervals
 from training.files import BadFile, LabelledText, TaggedTokens
-from training.label_maps import mapped
-from training.measures import accuracy, calibration_error, label_f1, macro_f1
+from training.label_maps import NAME_PARTS, mapped
+from training.measures import accuracy, calibration_error, found_of_true, label_f1, macro_f1
 from training.tagging_sets import bio_runs, place
 
 Figures = dict[str, Any]
@@ -34,8 +34,6 @@ Progress = Callable[[int, int], None]
 T = TypeVar("T")
 
 BATCH = 256
-SHOTS = 10
-"""Examples an intent is learned from where the caller does not say."""
 _MOOD_NAMES = {"neg": "negative", "neu": "neutral", "pos": "positive"}
 _NO_MOOD = frozenset({"ambiguous", "mixed"})
 _FOREIGN = frozenset({"oos", OUT_OF_SCOPE, "out-of-scope", "ood"})
@@ -152,16 +150,17 @@ def entities(
         return _span_figures(table[some].sum(axis=(0, 1)))["f1"]
 
     total = _span_figures(table.sum(axis=(0, 1)))
+    types = {kind: _span_figures(table[:, at].sum(axis=0)) for at, kind in enumerate(kinds)}
     return {
         "n": len(rows),
         "spans": int(total.pop("n")),
         **total,
         "items_per_second": len(rows) / max(seconds, 1e-9),
         "interval": {"f1": intervals.bootstrap(len(rows), f1, seed)},
-        "types": {kind: _span_figures(table[:, at].sum(axis=0)) for at, kind in enumerate(kinds)},
+        "types": types,
         "map": dict(sorted(ours.items())),
         "left_out": sorted(labels - ours.keys()),
-        "plots": {"types": {kind: _span_figures(table[:, at].sum(axis=0)) for at, kind in enumerate(kinds)}},
+        "plots": {"types": types},
     }
 
 
@@ -170,8 +169,15 @@ Span = tuple[int, int, str]
 
 
 def _gold(row: TaggedTokens, ours: Mapping[str, str]) -> list[Span]:
-    """True spans; the type of one that is left out is ""."""
-    return [(first, last, ours.get(label, "")) for label, first, last in bio_runs(row.tags)]
+    """True spans; the type of one that is left out is "". A first name and the last name behind it are one."""
+    spans: list[Span] = []
+    before = ""
+    for label, first, last in bio_runs(row.tags):
+        kind = ours.get(label, "")
+        whole = {before, label} == NAME_PARTS and spans[-1][1] == first - 1 and spans[-1][2] == kind
+        spans.append((spans.pop()[0] if whole else first, last, kind))
+        before = label
+    return spans
 
 
 def _spans(places: Sequence[tuple[int, int]], found: Sequence[tuple[int, int, str]]) -> list[Span]:
@@ -211,13 +217,7 @@ def _wanted_as(kind: str, wanted: frozenset[str]) -> str:
 
 
 def _span_figures(counts: NDArray[np.intp]) -> dict[str, float]:
-    hits, true, found = (int(count) for count in counts)
-    return {
-        "n": true,
-        "precision": hits / max(1, found),
-        "recall": hits / max(1, true),
-        "f1": 2 * hits / max(1, true + found),
-    }
+    return found_of_true(*(int(count) for count in counts))
 
 
 def intents(
@@ -366,15 +366,9 @@ def _filled(rows: Sequence[T], path: Path) -> list[T]:
 def _in_batches(
     texts: Sequence[str], read: Callable[[Sequence[str]], Sequence[T]], progress: Progress
 ) -> list[T]:
-    """Texts read BATCH at a time, alike ones together, with progress."""
-    order = sorted(range(len(texts)), key=lambda at: len(texts[at]))
-    found: dict[int, T] = {}
-    for some in _chunks(order):
-        found.update(zip(some, read([texts[at] for at in some]), strict=True))
+    """Texts read BATCH at a time, with progress."""
+    found: list[T] = []
+    for start in range(0, len(texts), BATCH):
+        found += read(texts[start : start + BATCH])
         progress(len(found), len(texts))
-    return [found[at] for at in range(len(texts))]
-
-
-def _chunks(order: Sequence[int]) -> Iterator[Sequence[int]]:
-    for start in range(0, len(order), BATCH):
-        yield order[start : start + BATCH]
+    return found

@@ -76,8 +76,11 @@ def split(path: Path, memory: Sequence[Path], seed: int) -> tuple[list[Conversat
     found = list(files.rows(path, files.conversation_row))
     if memory:
         kept = [one for other in memory for one in files.rows(other, files.conversation_row)]
-        ids = {one.id for one in kept}
-        return [one for one in found if one.id not in ids] or found, kept
+        known = set(kept)
+        asked = [one for one in found if one not in known]
+        if not asked:
+            raise BadFile(f"{path.name}: all of it is in the memory too, so there is nothing to ask about")
+        return asked, kept
     if len(found) < 2:
         raise BadFile(
             f"{path.name}: two conversations at least are needed, one to remember and one to ask about"
@@ -98,6 +101,7 @@ def answers(one: Conversation) -> list[int]:
 
 
 def items(conversations: Iterable[Conversation]) -> Iterable[KnowledgeItem]:
+    """Every answer as something to remember."""
     for one in conversations:
         for at in answers(one):
             before = one.turns[max(0, at - TURNS) : at]

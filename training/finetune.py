@@ -15,6 +15,7 @@ import random
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -74,7 +75,7 @@ def tune(
     weights = dict(model.named_parameters())
     state = checkpoints.resume(checkpoint, weights, optimizer)
     step, rows = state.step, state.rows
-    batches = _batches(examples, config, skip=step)
+    batches = checkpoints.endless(partial(_epoch, examples, config.tokens_per_batch), config.seed, step)
     started, tokens, losses = time.monotonic(), 0, []
     model.train()
     while step < config.steps:
@@ -147,26 +148,17 @@ def _groups(model: GPT2LMHeadModel, decay: float) -> list[dict[str, object]]:
     return [{"params": matrices, "weight_decay": decay}, {"params": vectors, "weight_decay": 0.0}]
 
 
-def _batches(
-    examples: Sequence[Example], config: TuneConfig, *, skip: int
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Endless batches in an order that depends on the seed and the epoch alone."""
-    epoch, served = 0, 0
-    while True:
-        rng = random.Random(f"{config.seed}-{epoch}")
-        order = list(range(len(examples)))
-        rng.shuffle(order)
-        groups: list[list[Example]] = []
-        # Sort by length inside large windows: little padding, and still a random order.
-        for start in range(0, len(order), 2048):
-            window = sorted((examples[i] for i in order[start : start + 2048]), key=lambda e: len(e.ids))
-            groups += list(_grouped(window, config.tokens_per_batch))
-        rng.shuffle(groups)
-        for group in groups:
-            served += 1
-            if served > skip:
-                yield padded(group)
-        epoch += 1
+def _epoch(examples: Sequence[Example], tokens: int, rng: random.Random) -> Iterator[tuple[Tensor, Tensor]]:
+    """All examples once, in batches in random order."""
+    order = list(range(len(examples)))
+    rng.shuffle(order)
+    groups: list[list[Example]] = []
+    # Sort by length inside large windows: little padding, and still a random order.
+    for start in range(0, len(order), 2048):
+        window = sorted((examples[i] for i in order[start : start + 2048]), key=lambda e: len(e.ids))
+        groups += list(_grouped(window, tokens))
+    rng.shuffle(groups)
+    return map(padded, groups)
 
 
 def _grouped(examples: Sequence[Example], tokens: int) -> Iterator[list[Example]]:

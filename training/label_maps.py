@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 ANY_PLACE = "city|country|place"
+NAME_PARTS = frozenset({"first_name", "last_name"})
+"""Labels that stand side by side for one person."""
 
 _OURS = {
     "person": """person per name person_name first_name last_name customer_name recipient_account_name

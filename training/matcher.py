@@ -14,6 +14,7 @@ import math
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -102,8 +103,8 @@ def fit_matcher(
     optimizer = torch.optim.AdamW(weights.values(), lr=config.learning_rate, weight_decay=config.weight_decay)
     state = checkpoints.resume(checkpoint, weights, optimizer)
     step, rows = state.step, state.rows
-    batches = _endless(lessons, config.lessons, config.seed, step)
-    verdicts = _endless(judged, config.judged, config.seed, step)
+    batches = checkpoints.endless(partial(_shuffled, lessons, config.lessons), config.seed, step)
+    verdicts = checkpoints.endless(partial(_shuffled, judged, config.judged), config.seed, step)
     losses: list[tuple[float, float]] = []
     model.train()
     while step < config.steps:
@@ -196,14 +197,9 @@ def _row(
     return row
 
 
-def _endless(rows: Sequence[T], count: int, seed: int, skip: int) -> Iterator[list[T]]:
-    """Batches of `count` for ever, in an order that depends on the seed and the epoch alone."""
-    served, epoch = 0, 0
-    while True:
-        order = list(range(len(rows)))
-        random.Random(f"{seed}-{epoch}").shuffle(order)
-        for start in range(0, max(1, len(order) - count + 1), count):
-            served += 1
-            if served > skip:
-                yield [rows[at] for at in order[start : start + count]]
-        epoch += 1
+def _shuffled(rows: Sequence[T], count: int, rng: random.Random) -> Iterator[list[T]]:
+    """All rows in groups of `count`, in random order; what is left over at the end stays out."""
+    order = list(range(len(rows)))
+    rng.shuffle(order)
+    for start in range(0, max(1, len(order) - count + 1), count):
+        yield [rows[at] for at in order[start : start + count]]

@@ -62,12 +62,14 @@ def span_figures(pairs: Iterable[tuple[set[Span], set[Span]]]) -> dict[str, dict
             for span in spans:
                 counter[span[2]] += 1
                 counter["all"] += 1
+    return {kind: found_of_true(hits[kind], true[kind], found[kind]) for kind in sorted(true | found)}
+
+
+def found_of_true(hits: int, true: int, found: int) -> dict[str, float]:
+    """n (how many are true), precision, recall and F1 of counts."""
     return {
-        kind: {
-            "n": true[kind],
-            "precision": hits[kind] / max(1, found[kind]),
-            "recall": hits[kind] / max(1, true[kind]),
-            "f1": 2 * hits[kind] / max(1, true[kind] + found[kind]),
-        }
-        for kind in sorted(true | found)
+        "n": true,
+        "precision": hits / max(1, found),
+        "recall": hits / max(1, true),
+        "f1": 2 * hits / max(1, true + found),
     }

@@ -88,15 +88,14 @@ def asked_in(
 ) -> list[Question]:
     """The questions of one dialogue, whose turns with their values in place are `turns`."""
     out = []
-    readings = reader.read([t.text for t in turns])
+    asked = list(dict.fromkeys(t.text for t in turns if t.role == "customer"))
+    readings = dict(zip(asked, reader.read(asked), strict=True))
     for at, turn in enumerate(turns):
         if turn.role != "agent" or not at or turns[at - 1].role != "customer":
             continue
-        said = [
-            (t.text, r.entities)
-            for t, r in zip(turns[:at], readings[:at], strict=True)
-            if t.role == "customer"
-        ]
-        request = ReplyRequest(turns[:at], readings[at - 1], facts, conversation_values(said), count)
+        said = [(t.text, readings[t.text].entities) for t in turns[:at] if t.role == "customer"]
+        request = ReplyRequest(
+            turns[:at], readings[turns[at - 1].text], facts, conversation_values(said), count
+        )
         out.append(Question(dialogue, at, request))
     return out

@@ -98,6 +98,7 @@ def retrieved(pool: Sequence[Candidate]) -> list[str]:
 
 
 def generated(pool: Sequence[Candidate]) -> list[str]:
+    """What the model drafted, the greedy one first."""
     return [one.template for one in pool if one.source == "generated"][: RANKS[-1]]
 
 

@@ -21,7 +21,7 @@ from torch import Tensor
 from nlp.device import has_bf16
 from nlp.encoder import Encoder, Tokens
 from nlp.heads import Head
-from nlp.tuned import padded_length
+from nlp.tuned import padded
 from training import checkpoints
 from training.finetune import warm_cosine
 from training.lowrank import make_trainable
@@ -89,13 +89,7 @@ class Texts:
 
     def batch(self, rows: list[int]) -> Batch:
         """The given rows."""
-        length = padded_length(max(len(self._ids[row]) for row in rows))
-        ids = torch.zeros(len(rows), length, dtype=torch.long)
-        mask = torch.zeros(len(rows), length, dtype=torch.bool)
-        for at, row in enumerate(rows):
-            ids[at, : len(self._ids[row])] = torch.tensor(self._ids[row])
-            mask[at, : len(self._ids[row])] = True
-        return Batch(rows, ids, mask)
+        return Batch(rows, *padded([self._ids[row] for row in rows]))
 
     def batches(self, rows: Sequence[int], size: int, rng: random.Random | None = None) -> Iterator[Batch]:
         """Batches of texts of like length; in random order where `rng` is given."""
@@ -136,7 +130,7 @@ def tune_head(
     steps = plan.steps(len(rows))
     state = checkpoints.resume(checkpoint, weights, optimizer)
     step, log_rows, losses, began = state.step, state.rows, [], time.monotonic()
-    batches = _endless(texts, rows, plan.batch, seed, skip=step)
+    batches = checkpoints.endless(lambda rng: texts.batches(rows, plan.batch, rng), seed, step)
     head.train()
     while step < steps:
         for group, rate in zip(optimizer.param_groups, rates, strict=True):
@@ -158,17 +152,6 @@ def tune_head(
             checkpoints.save(checkpoint, weights, optimizer, step, log_rows)
     head.eval()
     torch.set_num_threads(threads)
-
-
-def _endless(texts: Texts, rows: Sequence[int], size: int, seed: int, skip: int) -> Iterator[Batch]:
-    """Batches for ever, in an order that depends on the seed and the epoch alone."""
-    served, epoch = 0, 0
-    while True:
-        for batch in texts.batches(rows, size, random.Random(f"{seed}-{epoch}")):
-            served += 1
-            if served > skip:
-                yield batch
-        epoch += 1
 
 
 def parts(rows: Sequence[Split]) -> tuple[list[int], list[int]]:

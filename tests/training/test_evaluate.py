@@ -104,6 +104,14 @@ def test_a_label_without_counterpart_is_left_out_on_both_sides(tmp_path: Path) -
     assert (found["recall"], found["spans"]) == (0.0, 1)
 
 
+def test_a_first_and_a_last_name_are_one_person(tmp_path: Path) -> None:
+    tags = ["B-first_name", "B-last_name", "O", "B-first_name"]
+    path = write(tmp_path / "x.jsonl", [{"tokens": ["Ada", "Byron", "and", "Bob"], "tags": tags}])
+    read = {"Ada Byron and Bob": [entity("person", 0, 9), entity("person", 14, 17)]}
+    found = evaluate.entities(path, fixed(read), names={}, **NO_LIMIT)
+    assert (found["spans"], found["f1"]) == (2, 1.0)
+
+
 def test_a_file_without_any_known_label_is_told(tmp_path: Path) -> None:
     path = write(tmp_path / "x.jsonl", [{"tokens": ["a"], "tags": ["B-genre"]}])
     with pytest.raises(BadFile, match=r"there are: genre.*--map LABEL=person"):

@@ -24,12 +24,12 @@ def version() -> Version:
     return verify(STARTER_FOLDER, STARTER)
 
 
-def write(path: Path, repeats: int) -> Path:
+def write(path: Path, repeats: int, name: str = "") -> Path:
     rows = []
     for number in range(repeats):
         for at, (asked, answered) in enumerate(ASKED):
             turns = [{"role": "customer", "text": asked}, {"role": "agent", "text": answered}]
-            rows.append({"conversation_id": f"{number}-{at}", "turns": turns})
+            rows.append({"conversation_id": f"{name}{number}-{at}", "turns": turns})
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return path
 
@@ -39,7 +39,7 @@ def test_a_reply_that_is_remembered_is_suggested(tmp_path: Path, version: Versio
     found = replies(
         write(tmp_path / "asked.jsonl", 1),
         version,
-        memory=[write(tmp_path / "known.jsonl", 2)],
+        memory=[write(tmp_path / "known.jsonl", 2, "past-")],
         limit=None,
         seed=1,
         device="cpu",
@@ -74,6 +74,8 @@ def test_a_file_is_split_by_conversation_and_seed(tmp_path: Path) -> None:
 def test_conversations_of_the_memory_are_not_asked_about(tmp_path: Path) -> None:
     asked, remembered = split(write(tmp_path / "x.jsonl", 3), [write(tmp_path / "y.jsonl", 2)], 1)
     assert (len(asked), len(remembered)) == (4, 8)
+    with pytest.raises(BadFile, match="nothing to ask"):
+        split(tmp_path / "y.jsonl", [tmp_path / "x.jsonl"], 1)
 
 
 def test_a_file_without_questions_is_told(tmp_path: Path, version: Version) -> None:

@@ -1,4 +1,4 @@
-"""Quality of readings and replies on real data, peers beside ours: kept in results/quality.json.
+"""Quality of readings and replies on real data, peers beside ours: rendered in docs/quality.md.
 
     python benchmarks/quality.py [--data DIR] [--only TASK] [--quick] [--json]
     python benchmarks/quality.py --drafts 50 --out DIR    a page of real drafts beside the true replies

@@ -16,10 +16,13 @@ import sys
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = ("bot", "nlp", "storage", "training", "benchmarks", "docs")
 SAID = 84
+QUALITY = "quality"
+"""The result that has a page of its own."""
 
 
 def tracked() -> list[Path]:
@@ -70,19 +73,47 @@ def tables() -> str:
         "",
     ]
     for path in sorted((ROOT / "benchmarks" / "results").glob("*.json")):
-        result = json.loads(path.read_text(encoding="utf-8"))
-        machine = result["machine"]
-        parts += [
-            f"## {result['claim']}",
-            "",
-            f"{result['date']}, {machine['cores']} cores of {machine['cpu']}.",
-            "",
-        ]
-        parts += table(result["rows"])
-        for name, one in result["verdict"].items():
-            parts.append(f"- {name}: {one['value']}, aim {one['aim']}: {'met' if one['ok'] else 'missed'}")
-        parts.append("")
+        if path.stem != QUALITY:
+            result = json.loads(path.read_text(encoding="utf-8"))
+            parts += [f"## {result['claim']}", "", *measured_on(result), *table(result["rows"])]
+            parts += verdict(result)
     return "\n".join(parts)
+
+
+def quality() -> str:
+    """The figures on real data, a table for each task."""
+    path = ROOT / "benchmarks" / "results" / f"{QUALITY}.json"
+    result = json.loads(path.read_text(encoding="utf-8"))
+    parts = [
+        "# Quality",
+        "",
+        "Rendered from `benchmarks/results/quality.json`, made by `benchmarks/quality.py`, peers in the same run.",
+        "",
+        *measured_on(result),
+    ]
+    for task in dict.fromkeys(row["task"] for row in result["rows"]):
+        rows = [
+            {k: v for k, v in row.items() if k != "task"} for row in result["rows"] if row["task"] == task
+        ]
+        parts += [f"## {task.capitalize()}", "", *table(rows)]
+    return "\n".join([*parts, "## Aims", "", *verdict(result)])
+
+
+def measured_on(result: dict[str, Any]) -> list[str]:
+    """When, and on which machine."""
+    machine = result["machine"]
+    return [f"{result['date']}, {machine['cores']} cores of {machine['cpu']}.", ""]
+
+
+def verdict(result: dict[str, Any]) -> list[str]:
+    """What was aimed at and what came out."""
+    return [
+        *(
+            f"- {name}: {one['value']}, aim {one['aim']}: {'met' if one['ok'] else 'missed'}"
+            for name, one in result["verdict"].items()
+        ),
+        "",
+    ]
 
 
 def table(rows: list[dict[str, object]]) -> list[str]:
@@ -102,7 +133,11 @@ def readme() -> str:
     return re.sub(r"<!-- tree -->.*<!-- /tree -->", lambda _: made, old, flags=re.DOTALL)
 
 
-DOCUMENTS: dict[str, Callable[[], str]] = {"README.md": readme, "docs/benchmarks.md": tables}
+DOCUMENTS: dict[str, Callable[[], str]] = {
+    "README.md": readme,
+    "docs/benchmarks.md": tables,
+    "docs/quality.md": quality,
+}
 
 
 def stale() -> list[str]:

@@ -169,7 +169,7 @@ Span = tuple[int, int, str]
 
 
 def _gold(row: TaggedTokens, ours: Mapping[str, str]) -> list[Span]:
-    """True spans; the type of one that is left out is "". A first name and the last name behind it are one."""
+    """True spans; the type of one that is left out is "". A first and a last name side by side are one."""
     spans: list[Span] = []
     before = ""
     for label, first, last in bio_runs(row.tags):

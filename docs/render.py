@@ -87,7 +87,7 @@ def quality() -> str:
     parts = [
         "# Quality",
         "",
-        "Rendered from `benchmarks/results/quality.json`, made by `benchmarks/quality.py`, peers in the same run.",
+        "Rendered from what `benchmarks/quality.py` kept, peers in the same run.",
         "",
         *measured_on(result),
     ]

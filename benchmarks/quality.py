@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import learning
 from harness import RESULTS, write_result
 from sklearn.linear_model import LogisticRegression
 from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
@@ -78,13 +79,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--drafts", type=int, metavar="N", help="write a page of N drafts instead")
     parser.add_argument("--out", type=Path, default=Path("build/drafts"), help="where that page goes")
+    parser.add_argument(
+        "--models", type=Path, default=Path("build/learning"), help="versions of benchmarks/learning.py"
+    )
     chosen = parser.parse_args(argv)
     if not chosen.data.is_dir():
         say(f"quality: not measured: no folder of public sets at {chosen.data}; say --data DIR")
         return 0
     version = verify(STARTER_FOLDER, STARTER)
     if chosen.drafts:
-        print(page_of_drafts(chosen.data, version, chosen.drafts, chosen.out))
+        print(page_of_drafts(chosen.data, version, chosen.drafts, chosen.out, chosen.models))
         return 0
     rows = [] if chosen.only is None else kept(chosen.only)
     for task in chosen.only or TASKS:
@@ -268,9 +272,9 @@ def replies(data: Path, version: Version, quick: bool) -> Table:
     for name in REPLY_SETS:
         path = data / "conversations" / name
         found = evaluate_replies.replies(
-            path, version, memory=(), limit=40 if quick else 300, seed=SEED, device="cpu", progress=progress
+            path, version, memory=(), limit=40 if quick else 100, seed=SEED, device="cpu", progress=progress
         )
-        for column in ("suggestions", "retrieval_only", "generation_only"):
+        for column in ("suggestions", "retrieval_only", "matching_only", "generation_only"):
             block = found[column]
             table.append(
                 {
@@ -289,7 +293,7 @@ def replies(data: Path, version: Version, quick: bool) -> Table:
                 **{k: r(v) for k, v in found["agents"].items()},
             }
         )
-        say(f"  {table[-4]}")
+        say(f"  {table[-5]}")
     return table
 
 
@@ -351,15 +355,24 @@ class written:  # noqa: N801 - reads as the statement that it is
 # --- a page of drafts ---
 
 
-def page_of_drafts(data: Path, version: Version, count: int, out: Path) -> Path:
-    """`count` moments of unseen ABCD and Bitext conversations with what would be suggested."""
+def page_of_drafts(data: Path, version: Version, count: int, out: Path, models: Path) -> Path:
+    """`count` moments of unseen ABCD and Bitext conversations with what would be suggested.
+
+    By the versions that benchmarks/learning.py trained, where they are in `models`; else by `version`,
+    with the conversations to learn from in its memory.
+    """
     parts: list[str] = []
-    for name in REPLY_SETS[:2]:
-        asked, remembered = evaluate_replies.split(data / "conversations" / name, (), SEED)
-        brain = Pipeline.load(version, Knowledge({}, (), list(evaluate_replies.items(remembered))))
-        moments = [(one, at) for one in asked for at in evaluate_replies.answers(one)]
+    for name in ("abcd", "bitext"):
+        learn, ask = learning.parts(
+            data / "conversations" / learning.SETS[name], learning.LEARNED, learning.ASKED
+        )
+        known = learning.kept_version(name, models)
+        knowledge = None if known else Knowledge({}, (), list(evaluate_replies.items(learn)))
+        brain = Pipeline.load(known or version, knowledge)
+        moments = [(one, at) for one in ask for at in evaluate_replies.answers(one)]
         chosen = random.Random(SEED).sample(moments, count // 2)
         questions = evaluate_replies.questions_of(chosen, brain)
+        parts.append(f"<h2>{name}, version {html.escape(brain.version)}</h2>")
         for question, made in zip(questions, evaluate_replies.explained(brain, questions), strict=True):
             parts.append(moment(question.request.turns, question.truth, made.drafts))
     out.mkdir(parents=True, exist_ok=True)

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bot import cli_evaluate, cli_users, doctor, logs, serve
+from bot import cli_encoders, cli_evaluate, cli_models, cli_train, cli_users, doctor, logs, serve
 from bot.failure import Failure
 from bot.settings import Settings, SettingsError, load
 from storage.errors import StorageError
@@ -45,7 +45,10 @@ def parser() -> argparse.ArgumentParser:
     )
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     serve.add_to(commands)
+    cli_train.add_to(commands)
+    cli_models.add_to(commands)
     cli_evaluate.add_to(commands)
+    cli_encoders.add_to(commands)
     cli_users.add_to(commands)
     doctor.add_to(commands)
     return top

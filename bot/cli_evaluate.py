@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from bot.failure import Failure
+from bot.lines import Progress, indented, positive
 from bot.models import chosen_version
 from bot.settings import Settings
 from nlp.errors import NlpError
@@ -23,8 +22,6 @@ _TASKS = {
     "intents": ('lines of {"text", "intent"}', "data/intents.jsonl --shots 10"),
     "replies": ('lines of {"conversation_id", "turns"}', "data/chats.jsonl.gz --limit 200"),
 }
-_PAUSE = 0.5
-"""Seconds between two lines of progress."""
 
 
 def add_to(commands: Any) -> None:
@@ -41,7 +38,7 @@ def add_to(commands: Any) -> None:
         )
         task.add_argument("file", type=Path, help=f"{form}, plain or .gz")
         task.add_argument("--model", help="version to measure; default: the current one")
-        task.add_argument("--limit", type=_positive, help="judge so many rows, drawn by the seed")
+        task.add_argument("--limit", type=positive, help="judge so many rows, drawn by the seed")
         task.add_argument("--seed", type=int, default=17)
         task.add_argument("--report", type=Path, metavar="DIR", help="write a page of plots there")
         task.add_argument("--data-dir", dest="data_dir", help="folder of all state")
@@ -55,7 +52,7 @@ def add_to(commands: Any) -> None:
                 help="what a label of the file is called here; LABEL= leaves it out",
             )
         if name == "intents":
-            task.add_argument("--shots", type=_positive, default=10, help="examples of each intent (10)")
+            task.add_argument("--shots", type=positive, default=10, help="examples of each intent (10)")
             task.add_argument("--examples", type=Path, help="take them from this file instead")
         if name == "replies":
             task.add_argument(
@@ -67,13 +64,6 @@ def add_to(commands: Any) -> None:
                 help="past conversations to lean on; default: four fifths of the file itself",
             )
         task.set_defaults(run=_run, text=_lines)
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("a number of 1 or more was expected")
-    return number
 
 
 def _run(settings: Settings, arguments: argparse.Namespace) -> Result:
@@ -109,14 +99,14 @@ def _figures(arguments: argparse.Namespace, version: Version, device: str) -> Re
     if arguments.task == "replies":
         from training.evaluate_replies import replies
 
-        progress = _Progress("").work
+        progress = Progress("").work
         return replies(
             arguments.file, version, memory=arguments.memory, device=device, progress=progress, **common
         )
     from nlp.reading import Reader
     from training import evaluate
 
-    reader, rows = Reader.load(version.heads, device=device), _Progress("reading").rows
+    reader, rows = Reader.load(version.heads, device=device), Progress("reading").rows
     if arguments.task == "intents":
         return evaluate.intents(
             arguments.file,
@@ -130,50 +120,6 @@ def _figures(arguments: argparse.Namespace, version: Version, device: str) -> Re
     return judge(arguments.file, reader, names=_names(arguments.map), progress=rows, **common)
 
 
-class _Progress:
-    """Lines of progress on stderr, not more often than a person reads."""
-
-    def __init__(self, what: str) -> None:
-        self._what = what
-        self._began = self._last = time.monotonic()
-
-    def rows(self, done: int, total: int) -> None:
-        self.work(self._what, done, total)
-
-    def work(self, what: str, done: int, total: int) -> None:
-        now = time.monotonic()
-        if what != self._what:
-            self._what, self._began = what, now
-        elif now - self._last < _PAUSE and done < total:
-            return
-        self._last = now
-        left = (now - self._began) / done * (total - done) if done else 0.0
-        remaining = f", about {left:.0f} s left" if left >= 1 else ""
-        print(f"{what}: {done:,} of {total:,}{remaining}", file=sys.stderr)
-
-
 def _lines(result: Result) -> str:
     """The figures as text, blocks indented."""
-    return "\n".join(_indented(result, ""))
-
-
-def _indented(block: Mapping[str, Any], margin: str) -> list[str]:
-    out: list[str] = []
-    for name, value in block.items():
-        if isinstance(value, Mapping):
-            out += [f"{margin}{name}:", *_indented(value, margin + "  ")] if value else []
-        else:
-            out.append(f"{margin}{name}: {_shown(value)}")
-    return out
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:.4f}" if abs(value) < 1000 else f"{value:,.0f}"
-    if isinstance(value, list | tuple):
-        return " to ".join(map(_shown, value)) if _is_interval(value) else ", ".join(map(_shown, value))
-    return str(value)
-
-
-def _is_interval(value: Any) -> bool:
-    return isinstance(value, tuple) and len(value) == 2
+    return "\n".join(indented(result, ""))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from bot.settings import Settings
+from nlp.manner import LENGTHS, TONES, Manner
 from nlp.registry import Registry, Version
 from nlp.types import Brain, KnowledgeItem, Turn
 from storage import knowledge
@@ -43,9 +44,16 @@ async def shipped_loader(db: Database, settings: Settings) -> LoadBrain:
 
         brought = Knowledge(facts, products, items)
         cache = settings.data_dir / "index"
-        return Pipeline.load(version, brought, cache=cache, device=settings.device)
+        return Pipeline.load(version, brought, cache=cache, device=settings.device, manner=manner(settings))
 
     return load
+
+
+def manner(settings: Settings) -> Manner:
+    """How replies are said, by the settings."""
+    length = next(one for one in LENGTHS if one == settings.reply_length)
+    tone = next(one for one in TONES if one == settings.reply_tone)
+    return Manner(length, tone, settings.apologise == "yes")
 
 
 async def _articles(db: Database) -> list[KnowledgeItem]:

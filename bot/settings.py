@@ -38,6 +38,11 @@ class Settings:
     shop_name: Annotated[str, "Name shown to customers."] = "Deskhand"
     model: Annotated[str, "Model version to serve; empty means the current one."] = ""
     device: Annotated[str, "Where the models run: cpu or cuda."] = "cpu"
+    reply_length: Annotated[str, "Which suggestions are preferred: short, usual or long ones."] = "usual"
+    reply_tone: Annotated[str, "Which suggestions are preferred: formal, usual or friendly ones."] = "usual"
+    apologise: Annotated[str, "Whether drafts for an angry customer begin with an apology: yes or no."] = (
+        "yes"
+    )
     policy_mode: Annotated[str, "Until an admin chooses: off, draft or automatic."] = "draft"
     workers: Annotated[int, "How many conversations are worked on at once."] = 16
     log_level: Annotated[str, "debug, info, warning or error."] = "info"
@@ -53,6 +58,9 @@ class Settings:
 
     def __post_init__(self) -> None:
         _one_of("policy_mode", self.policy_mode, ("off", "draft", "automatic"))
+        _one_of("reply_length", self.reply_length, ("short", "usual", "long"))
+        _one_of("reply_tone", self.reply_tone, ("formal", "usual", "friendly"))
+        _one_of("apologise", self.apologise, ("yes", "no"))
         _one_of("log_level", self.log_level, ("debug", "info", "warning", "error"))
         _one_of("device", self.device, ("cpu", "cuda"))
         _between("port", self.port, 0, 65535)

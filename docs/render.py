@@ -21,8 +21,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = ("bot", "nlp", "storage", "training", "benchmarks", "docs")
 SAID = 84
-QUALITY = "quality"
-"""The result that has a page of its own."""
+QUALITY, LEARNING = "quality", "learning"
+"""The results that have a page of their own."""
 
 
 def tracked() -> list[Path]:
@@ -73,7 +73,7 @@ def tables() -> str:
         "",
     ]
     for path in sorted((ROOT / "benchmarks" / "results").glob("*.json")):
-        if path.stem != QUALITY:
+        if path.stem not in (QUALITY, LEARNING):
             result = json.loads(path.read_text(encoding="utf-8"))
             parts += [f"## {result['claim']}", "", *measured_on(result), *table(result["rows"])]
             parts += verdict(result)
@@ -96,7 +96,24 @@ def quality() -> str:
             {k: v for k, v in row.items() if k != "task"} for row in result["rows"] if row["task"] == task
         ]
         parts += [f"## {task.capitalize()}", "", *table(rows)]
-    return "\n".join([*parts, "## Aims", "", *verdict(result)])
+    return "\n".join([*parts, "## Aims", "", *verdict(result), *learning()])
+
+
+def learning() -> list[str]:
+    """What training on a shop's conversations gains, where it was measured."""
+    path = ROOT / "benchmarks" / "results" / f"{LEARNING}.json"
+    if not path.exists():
+        return []
+    result = json.loads(path.read_text(encoding="utf-8"))
+    return [
+        "## Replies, trained on the shop's own conversations",
+        "",
+        "By `benchmarks/learning.py`: other conversations of the same set are asked about.",
+        "",
+        *measured_on(result),
+        *table(result["rows"]),
+        *verdict(result),
+    ]
 
 
 def measured_on(result: dict[str, Any]) -> list[str]:

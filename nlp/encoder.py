@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from nlp.minilm import WIDTH, load_tokenizer
+from nlp.tokens import readable
 from nlp.tuned import TunedEncoder, mean_of, padded
 
 MAX_TOKENS = 256
@@ -65,7 +66,7 @@ class Encoder:
 
     def tokens(self, texts: Sequence[str]) -> Tokens:
         """Texts as tokens, for the heads; for micro-batches, not for a whole corpus."""
-        encodings = self._tokenizer.encode_batch([_readable(text) for text in texts])
+        encodings = self._tokenizer.encode_batch([readable(text) for text in texts])
         ids, mask = padded([item.ids for item in encodings], self._device)
         return Tokens(
             texts=tuple(texts),
@@ -77,7 +78,7 @@ class Encoder:
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """The unit embeddings, (n, 384), of any number of texts."""
-        rows = [item.ids for item in self._tokenizer.encode_batch([_readable(text) for text in texts])]
+        rows = [item.ids for item in self._tokenizer.encode_batch([readable(text) for text in texts])]
         embedding = np.zeros((len(rows), WIDTH), dtype=np.float32)
         order = sorted(range(len(rows)), key=lambda row: len(rows[row]))
         for start in range(0, len(order), BUCKET):
@@ -87,10 +88,3 @@ class Encoder:
                 means = mean_of(self._model(ids, mask), mask)
                 embedding[some] = torch.nn.functional.normalize(means, dim=1).cpu().numpy()
         return embedding
-
-
-def _readable(text: str) -> str:
-    """Replace lone surrogates, which are not text, by a sign of the same length: offsets stay true."""
-    if text.isascii():
-        return text
-    return "".join("\ufffd" if "\ud800" <= sign <= "\udfff" else sign for sign in text)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -213,7 +214,9 @@ class _Block:
     def of(cls, block: torch.nn.Module, heads: int, epsilon: float) -> _Block:
         def pair(name: str) -> tuple[Tensor, Tensor]:
             module = block.get_submodule(name)
-            return module.get_parameter("weight").detach(), module.get_parameter("bias").detach()
+            # Not `get_parameter`: a layer with low-rank changes makes its weight when asked.
+            weight, bias = (cast(Tensor, getattr(module, side)) for side in ("weight", "bias"))
+            return weight.detach(), bias.detach()
 
         names = ("ln_1", "attn.c_attn", "attn.c_proj", "ln_2", "mlp.c_fc", "mlp.c_proj")
         return cls(heads, epsilon, *(pair(name) for name in names))

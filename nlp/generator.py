@@ -66,11 +66,11 @@ class Generator:
             for slot, n in self._codec.slot_ids.items()
             if slot not in known and slot not in slots.LOOKUP_SLOTS
         ]
-        banned += self._codec.control.values()
+        banned += self._codec.never_said
         return GenerationRequest(
             ids,
             candidates=CANDIDATES,
-            max_new_tokens=MAX_NEW_TOKENS,
+            max_new_tokens=min(MAX_NEW_TOKENS, self._codec.reply_room),
             banned=tuple(banned),
             seed=zlib.crc32(repr(ids).encode()),
         )

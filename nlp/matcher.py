@@ -104,10 +104,10 @@ class Matcher:
         """Read `matcher.safetensors` and add its changes to the encoder's weights; raises ModelError."""
         model = MatchModel()
         try:
-            model.encoder.serve(device, load_file(folder / FILE))
+            model.encoder.serve(device, read_changes(folder))
             digest = hashlib.sha256((folder / FILE).read_bytes()).hexdigest()
-        except (OSError, SafetensorError, KeyError, RuntimeError) as error:
-            raise ModelError(f"{folder.name}/{FILE} can't be read; publish the version again") from error
+        except (KeyError, RuntimeError) as error:
+            raise _unreadable(folder) from error
         return cls(model, MatchCodec(load_tokenizer()), digest)
 
     def conversations(self, conversations: Sequence[Turns]) -> Vectors:
@@ -156,6 +156,18 @@ class Matcher:
             (cache / f"{CACHE_FILE}.new").replace(cache / CACHE_FILE)
         except OSError as error:
             log.warning("%s could not be written (%s): it is made again at the next start", CACHE_FILE, error)
+
+
+def read_changes(folder: Path) -> dict[str, Tensor]:
+    """The low-rank changes of `matcher.safetensors`; raises ModelError."""
+    try:
+        return load_file(folder / FILE)
+    except (OSError, SafetensorError) as error:
+        raise _unreadable(folder) from error
+
+
+def _unreadable(folder: Path) -> ModelError:
+    return ModelError(f"{folder.name}/{FILE} can't be read; publish the version again")
 
 
 def _empty() -> Vectors:

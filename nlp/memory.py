@@ -23,6 +23,7 @@ from safetensors.numpy import save_file
 
 from nlp import slots
 from nlp.context import QUERY_WIDTH, WIDTH, query_vectors
+from nlp.errors import ModelError
 from nlp.reading import Reader
 from nlp.recognisers import Catalogue, recognise
 from nlp.retrieval import Entry, Index, Vectors, passages
@@ -81,6 +82,14 @@ def build_index(knowledge: Knowledge, reader: Reader, *, cache: Path | None = No
     return Index([p.entry for p in parts], [p.key for p in parts], [p.text for p in parts])
 
 
+def load_index(folder: Path) -> Index:
+    """An index as `build_index` kept it in a folder; raises ModelError where it can't be read."""
+    parts = [part for found in _load(folder).values() for part in found]
+    if not parts:
+        raise ModelError(f"{folder.name}/{CACHE_FILE} can't be read; publish the version again")
+    return Index([p.entry for p in parts], [p.key for p in parts], [p.text for p in parts])
+
+
 def _make(items: Sequence[KnowledgeItem], knowledge: Knowledge, reader: Reader) -> list[list[_Made]]:
     """Entries and vectors of items, all texts read in batches."""
     found = _read([turn for item in items if item.kind == "reply" for turn in _turns(item)], reader)
@@ -127,17 +136,20 @@ def _turns(item: KnowledgeItem) -> list[Turn]:
     return [*item.turns, Turn("agent", item.text)]
 
 
+def _spans(turns: Sequence[Turn], reader: Reader) -> dict[str, _Read]:
+    """Entities by text, each text once."""
+    texts = list(dict.fromkeys(t.text for t in turns))
+    return {text: _Read(spans) for text, spans in zip(texts, reader.entities(texts), strict=True)}
+
+
 def _read(turns: Sequence[Turn], reader: Reader) -> dict[str, _Read]:
-    """Readings by text, each text once, and nothing read that is not needed: a shop has many turns."""
+    """Readings by text, each text once; of an agent's only the entities: a shop has many turns."""
+    found = _spans(turns, reader)
     customers = list(dict.fromkeys(t.text for t in turns if t.role == "customer"))
-    agents = list(dict.fromkeys(t.text for t in turns if t.role == "agent"))
-    found = {text: _Read(spans) for text, spans in zip(agents, reader.entities(agents), strict=True)}
-    readings = zip(
-        reader.entities(customers), reader.intents(customers), reader.sentiments(customers), strict=True
-    )
+    readings = zip(reader.intents(customers), reader.sentiments(customers), strict=True)
     return found | {
-        text: _Read(spans, intent, mood.negative)
-        for text, (spans, intent, mood) in zip(customers, readings, strict=True)
+        text: _Read(found[text].entities, intent, mood.negative)
+        for text, (intent, mood) in zip(customers, readings, strict=True)
     }
 
 
@@ -223,14 +235,20 @@ def _numbers(text: str) -> list[Entity]:
 
 
 def templates_of(
-    turns: Sequence[Turn], reader: Reader, facts: Mapping[str, str], catalogue: Catalogue | None = None
-) -> list[tuple[Role, str]]:
-    """A whole conversation as templates, each turn in the light of those before it."""
-    found = _read(turns, reader)
+    conversations: Sequence[Sequence[Turn]],
+    reader: Reader,
+    facts: Mapping[str, str],
+    catalogue: Catalogue | None = None,
+) -> list[list[tuple[Role, str]]]:
+    """Whole conversations as templates, each turn in the light of those before it; read in one batch."""
+    found = _spans([turn for turns in conversations for turn in turns], reader)
     products = catalogue or Catalogue()
     return [
-        _turn_template(turn, found[turn.text].entities, _values(turns[:at], found), products, facts)
-        for at, turn in enumerate(turns)
+        [
+            _turn_template(turn, found[turn.text].entities, _values(turns[:at], found), products, facts)
+            for at, turn in enumerate(turns)
+        ]
+        for turns in conversations
     ]
 
 

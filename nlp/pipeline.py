@@ -18,12 +18,14 @@ from transformers.utils.logging import disable_progress_bar
 from nlp import slots
 from nlp.context import newest, query_vectors
 from nlp.device import frugal, give_back
+from nlp.expectation import Expectation
 from nlp.generator import Generator
 from nlp.language import warm_up
+from nlp.manner import Manner
 from nlp.matcher import Matcher
-from nlp.memory import SURE_OF_INTENT, Knowledge, build_index, delexicaliser
+from nlp.memory import SURE_OF_INTENT, Knowledge, build_index, delexicaliser, load_index
 from nlp.prompts import Prompt
-from nlp.ranking import Candidate, Ranker, asked_slots, choose, features
+from nlp.ranking import TEMPERATURE, Candidate, Features, Ranker, asked_slots, choose, features
 from nlp.reading import Reader
 from nlp.recognisers import Catalogue
 from nlp.registry import Version
@@ -33,8 +35,10 @@ from nlp.types import Analysis, Draft, Evidence, ReplyRequest, Role
 FLOOR = 0.02
 """A candidate with a lower score is not shown at all."""
 REPLIES_SHOWN_TO_MODEL = 3
-REPLIES_FOUND, REPLIES_AS_CANDIDATES = 40, 12
+REPLIES_FOUND, REPLIES_AS_CANDIDATES = 60, 12
 """Replies retrieved at first, and how many of them the ranker sees."""
+ALIKE = 0.95
+"""Two replies that are nearer than this are one candidate too many."""
 ARTICLE_COSINE = 0.55
 """A help passage this near to the question is a candidate by itself."""
 MAX_TURNS = 6
@@ -44,6 +48,7 @@ MOOD_WEIGHT = 0.5
 """Sentence vectors hardly see a "not": "it has arrived" and "it has not" differ most in their mood."""
 OPPOSITE_MOOD = 0.6
 """A reply to a message whose P(negative) differs by more than this is no candidate at all."""
+USUAL = Manner()
 
 _VOCATIVE = re.compile(r"(?:,\s*|\s+)<\|slot:customer_name\|>(?=\s*(?:[,.!;:?]|$))")
 
@@ -59,6 +64,8 @@ class _Case:
     """The conversation in the matcher's space."""
     article: Evidence | None
     found: list[tuple[Evidence, str]]
+    expectation: Expectation
+    plain: list[str]
 
     @property
     def shown(self) -> list[Evidence]:
@@ -80,15 +87,61 @@ class _Case:
 
 
 @dataclass(frozen=True, slots=True)
-class Explained:
-    """What came of one request."""
+class Pool:
+    """Everything that the ranker looks at for one request, before it has said anything."""
 
-    drafts: tuple[Draft, ...]
-    """What is shown, best first."""
+    request: ReplyRequest
+    candidates: tuple[Candidate, ...]
+    """Retrieved ones first, in the order that retrieval gives them."""
+    expectation: Expectation
+    """What is likely to be said here, by the temperature that every ranker begins with."""
+    known: frozenset[str]
+    """Slots that can be filled."""
+    said: tuple[str, ...]
+    """The agent's earlier templates."""
     place: Vectors
     """The conversation in the matcher's space."""
-    pool: tuple[Candidate, ...]
-    """All candidates, unranked; retrieved ones first, in the order that retrieval gives them."""
+    plain: tuple[str, ...]
+    """What the plain encoder alone would find, as templates, nearest first."""
+
+    def looked_at(self, temperature: float) -> tuple[Expectation, list[Features]]:
+        """The candidates' features, and the expectation, at a ranker's temperature."""
+        expectation = self.expectation.sharpened(TEMPERATURE / temperature)
+        return expectation, features(self.candidates, expectation, self.known, self.said)
+
+    def ranked(self, ranker: Ranker, manner: Manner) -> list[Draft]:
+        """The drafts that are shown, best first, their slots filled."""
+        expectation, found = self.looked_at(ranker.temperature)
+        scores = ranker.scores(found)
+        negative, before = self.request.analysis.sentiment.negative, " ".join(self.said[-1:])
+        worth = scores * np.array([manner.weight(one.template) for one in self.candidates])
+        drafts = []
+        for at in choose(self.candidates, worth, expectation, self.request.count):
+            one, score = self.candidates[at], float(scores[at])
+            if score < FLOOR:
+                continue
+            template = manner.said(one.template, negative, before)
+            filled = slots.relexicalise(template, self.request.values, self.request.facts)
+            drafts.append(
+                Draft(
+                    filled.text,
+                    template,
+                    score,
+                    one.source,
+                    one.evidence,
+                    filled.unfilled,
+                    asdict(found[at]),
+                )
+            )
+        return drafts
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """What came of one request: the drafts, best first, and what they were chosen from."""
+
+    drafts: tuple[Draft, ...]
+    pool: Pool
 
 
 class Pipeline:
@@ -104,32 +157,44 @@ class Pipeline:
         index: Index,
         products: Sequence[str],
         cache: Path | None = None,
+        manner: Manner = USUAL,
     ) -> None:
         self._version = version
         self._reader, self._encoder = reader, reader.encoder
         self._generator, self._matcher = generator, matcher
         self._ranker, self._index = ranker, index
-        self._catalogue = Catalogue(products)
+        self._catalogue, self._manner = Catalogue(products), manner
         self._answers = matcher.remembered(index.replies, cache)
         self._row_of = {text: row for row, text in enumerate(index.replies)}
         self._negative = index.negative
 
     @classmethod
     def load(
-        cls, version: Version, knowledge: Knowledge, *, cache: Path | None = None, device: str = "cpu"
+        cls,
+        version: Version,
+        knowledge: Knowledge | None,
+        *,
+        cache: Path | None = None,
+        device: str = "cpu",
+        manner: Manner = USUAL,
     ) -> Pipeline:
         """Load a verified version and index a shop's knowledge; raises NlpError subclasses.
 
-        `cache` is a folder that keeps the index between starts.
+        `cache` is a folder that keeps the index between starts. Without knowledge the version leans on
+        what it remembers of the conversations that it was trained on. `manner` is how replies are said.
         """
         frugal()
         warm_up()
         disable_progress_bar()  # type: ignore[no-untyped-call]
-        reader = Reader.load(version.heads, knowledge.products, device=device)
-        index = build_index(knowledge, reader, cache=cache)
+        products = knowledge.products if knowledge else ()
+        reader = Reader.load(version.heads, products, device=device)
+        if knowledge is None:
+            index, cache = load_index(version.memory), version.memory
+        else:
+            index = build_index(knowledge, reader, cache=cache)
         generator = Generator.load(version.reply, device)
         matcher, ranker = Matcher.load(version.reply, device), Ranker.load(version.reply)
-        made = cls(version.name, reader, generator, matcher, ranker, index, knowledge.products, cache)
+        made = cls(version.name, reader, generator, matcher, ranker, index, products, cache, manner)
         give_back()
         return made
 
@@ -158,11 +223,8 @@ class Pipeline:
 
     def explained(self, requests: Sequence[ReplyRequest]) -> list[Explained]:
         """The drafts, with what they were chosen from."""
-        cases = self._cases(requests)
-        return [
-            Explained(tuple(self._best(case, pool)), case.place, tuple(pool))
-            for case, pool in zip(cases, self._pools(cases), strict=True)
-        ]
+        pools = self._pools(self._cases(requests))
+        return [Explained(tuple(pool.ranked(self._ranker, self._manner)), pool) for pool in pools]
 
     def retrieved(self, requests: Sequence[ReplyRequest]) -> list[list[str]]:
         """Only what was found, best match first, as templates: quick, since nothing is drafted."""
@@ -177,13 +239,35 @@ class Pipeline:
         for request, turns, query, place in zip(requests, spoken, queries, places, strict=True):
             known = frozenset(k for k, v in {**request.values, **request.facts}.items() if v)
             article = next(iter(self._index.nearest_passages(newest(query), 1)), None)
-            found = self._index.nearest_replies(
+            near = self._index.nearest_replies(
                 query, self._match(place, request.analysis.sentiment.negative), REPLIES_FOUND
             )
-            cases.append(
-                _Case(request, turns, known, place, article, _usable(found, article, request, known))
-            )
+            expectation = Expectation.of(near.vectors, near.order, TEMPERATURE)
+            found = self._candidates(near.replies, expectation, known)
+            if article is not None and article.score >= ARTICLE_COSINE:
+                found.append(article)
+            usable = _usable(found, request, known)
+            cases.append(_Case(request, turns, known, place, article, usable, expectation, near.plain))
         return cases
+
+    def _candidates(
+        self, found: Sequence[Evidence], expectation: Expectation, known: frozenset[str]
+    ) -> list[Evidence]:
+        """The replies that the ranker sees: half by their order, half by how much they cover.
+
+        What can't be filled, or asks for what is known, is kept only where too little else is there.
+        """
+        ready = [one for one in found if _ready(one.text, known)]
+        half = REPLIES_AS_CANDIDATES // 2
+        wide: list[int] = []
+        if len(ready) > REPLIES_AS_CANDIDATES:
+            sentences = self._sentences([one.text for one in ready])
+            vectors = np.stack([sentences[one.text] for one in ready])
+            wide = expectation.cover(vectors, np.ones(len(ready), np.float32), half, alike=ALIKE)
+        wanted = list(dict.fromkeys([*range(half), *wide, *range(len(ready))]))[:REPLIES_AS_CANDIDATES]
+        kept = [ready[at] for at in sorted(wanted) if at < len(ready)]
+        others = [one for one in found if not _ready(one.text, known)]
+        return kept + others[: REPLIES_AS_CANDIDATES - len(kept)]
 
     def _match(self, place: Vectors, negative: float) -> Vectors:
         """How well each remembered reply answers a conversation in this mood."""
@@ -203,7 +287,7 @@ class Pipeline:
         ]
         return [*out, ("customer", slots.delexicalise(newest.text, request.analysis.entities))]
 
-    def _pools(self, cases: Sequence[_Case]) -> list[list[Candidate]]:
+    def _pools(self, cases: Sequence[_Case]) -> list[Pool]:
         """All candidates of each case: found ones, and drafted ones that say something else."""
         prompts = [c.prompt for c in cases]
         found = [[text for _, text in case.found] for case in cases]
@@ -226,15 +310,15 @@ class Pipeline:
         logprobs: Mapping[str, float],
         sentences: Mapping[str, Vectors],
         answers: Mapping[str, Vectors],
-    ) -> list[Candidate]:
-        """The candidates of one case, by their texts in `logprobs`."""
+    ) -> Pool:
+        """The pool of one case, by the texts of its candidates in `logprobs`."""
         context = [text for _, text in case.turns]
         intent = case.request.analysis.intent.name
         found = {text: one for one, text in reversed(case.found)}
-        pool = []
+        candidates = []
         for text, logprob in logprobs.items():
             one = found.get(text)
-            pool.append(
+            candidates.append(
                 Candidate(
                     text,
                     one.kind if one else "generated",
@@ -247,7 +331,10 @@ class Pipeline:
                     evidence=(one,) if one else tuple(case.shown),
                 )
             )
-        return pool
+        said = tuple(text for role, text in case.turns if role == "agent")
+        return Pool(
+            case.request, tuple(candidates), case.expectation, case.known, said, case.place, tuple(case.plain)
+        )
 
     def _sentences(self, templates: Sequence[str]) -> dict[str, Vectors]:
         """Sentence vectors by template; what the index has is not read again."""
@@ -263,29 +350,6 @@ class Pipeline:
         fresh = [t for t in templates if t not in known]
         return known | dict(zip(fresh, self._matcher.replies(fresh), strict=True))
 
-    def _best(self, case: _Case, pool: Sequence[Candidate]) -> list[Draft]:
-        said = [text for role, text in case.turns if role == "agent"]
-        looked_at = features(pool, case.known, said)
-        scores = self._ranker.scores(looked_at)
-        drafts = []
-        for index in choose(pool, scores, case.request.count):
-            one, score = pool[index], float(scores[index])
-            if score < FLOOR:
-                continue
-            filled = slots.relexicalise(one.template, case.request.values, case.request.facts)
-            drafts.append(
-                Draft(
-                    filled.text,
-                    one.template,
-                    score,
-                    one.source,
-                    one.evidence,
-                    filled.unfilled,
-                    asdict(looked_at[index]),
-                )
-            )
-        return drafts
-
 
 def _unaddressed(template: str, known: frozenset[str]) -> str:
     """A template without its "..., NAME" where we do not know the name."""
@@ -293,22 +357,18 @@ def _unaddressed(template: str, known: frozenset[str]) -> str:
 
 
 def _usable(
-    found: Sequence[Evidence], article: Evidence | None, request: ReplyRequest, known: frozenset[str]
+    found: Sequence[Evidence], request: ReplyRequest, known: frozenset[str]
 ) -> list[tuple[Evidence, str]]:
-    """What was found and may be sent as it is, with its text for this customer.
-
-    What can't be filled, or asks for what is known, is kept only where too little else is there.
-    """
-    kept = sorted(found, key=lambda one: not _ready(one.text, known))[:REPLIES_AS_CANDIDATES]
-    if article is not None and article.score >= ARTICLE_COSINE:
-        kept.append(article)
+    """What may be sent as it is, with its text for this customer."""
     said = " ".join([*(t.text for t in request.turns), *request.facts.values()])
-    return [(one, _unaddressed(one.text, known)) for one in kept if not foreign_values(one.text, said)]
+    return [(one, _unaddressed(one.text, known)) for one in found if not foreign_values(one.text, said)]
 
 
 def _ready(template: str, known: frozenset[str]) -> bool:
-    """Can it be filled, and does it ask for nothing that is known?"""
-    return set(slots.slots_in(template)) <= known and not asked_slots(template) & known
+    """Can it be filled, but for what an agent looks up, and does it ask for nothing that is known?"""
+    return (
+        set(slots.slots_in(template)) <= known.union(slots.LOOKUP_SLOTS) and not asked_slots(template) & known
+    )
 
 
 def foreign_values(template: str, said: str) -> list[str]:

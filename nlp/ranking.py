@@ -1,7 +1,8 @@
 """Candidates to an order and a score: how likely is it that an agent would send this one unchanged?
 
-A logistic regression over a handful of plain features, fitted on verdicts that people gave. Knows
-vectors and templates; knows no model, no index and no conversation.
+A logistic regression over a handful of plain features, fitted on verdicts that people gave, or, where
+there are none yet, on how near candidates came to what agents wrote. Knows vectors and templates;
+knows no model, no index and no conversation.
 """
 
 from __future__ import annotations
@@ -18,10 +19,13 @@ from safetensors.numpy import load_file, save_file
 
 from nlp import slots
 from nlp.errors import ModelError
+from nlp.expectation import Expectation
 from nlp.types import DraftSource, Evidence
 
 Vectors = NDArray[np.float32]
 FILE = "ranker.safetensors"
+TEMPERATURE = 0.12
+"""Of the expectation, where nothing was fitted."""
 
 ASKS = {
     "order_id": re.compile(
@@ -72,7 +76,7 @@ class Features:
 
     match: float
     lead: float
-    agreement: float
+    expected: float
     logprob: float
     retrieval: float
     same_intent: float
@@ -97,9 +101,17 @@ class Features:
 class Ranker:
     """The loaded scorer. Immutable."""
 
-    def __init__(self, weights: NDArray[np.float64], bias: float, scale: NDArray[np.float64]) -> None:
+    def __init__(
+        self,
+        weights: NDArray[np.float64],
+        bias: float,
+        scale: NDArray[np.float64],
+        temperature: float = TEMPERATURE,
+    ) -> None:
         self._weights, self._bias = weights, bias
         self._mean, self._spread = scale
+        self.temperature = temperature
+        """Of the expectation: the lower, the more the best matches count alone."""
 
     @classmethod
     def load(cls, folder: Path) -> Ranker:
@@ -110,6 +122,7 @@ class Ranker:
                 tensors["weights"].astype(np.float64),
                 float(tensors["bias"][0]),
                 tensors["scale"].astype(np.float64),
+                float(tensors["temperature"][0]),
             )
         except (OSError, SafetensorError, KeyError) as error:
             raise ModelError(f"{folder.name}/{FILE} can't be read; publish the version again") from error
@@ -125,6 +138,7 @@ class Ranker:
             "weights": self._weights,
             "bias": np.array([self._bias]),
             "scale": np.stack([self._mean, self._spread]),
+            "temperature": np.array([self.temperature]),
         }
         save_file(tensors, folder / FILE)
 
@@ -140,23 +154,24 @@ class Ranker:
         return chances
 
 
-def features(candidates: Sequence[Candidate], known: frozenset[str], said: Sequence[str]) -> list[Features]:
+def features(
+    candidates: Sequence[Candidate], expectation: Expectation, known: frozenset[str], said: Sequence[str]
+) -> list[Features]:
     """Features of the candidates of one conversation.
 
-    `known` names the slots that can be filled, `said` holds the agent's earlier templates.
+    `expectation` is what is likely to be said here, `known` names the slots that can be filled, `said`
+    holds the agent's earlier templates.
     """
     if not candidates:
         return []
-    vectors = np.stack([c.vector for c in candidates])
-    agreement = (vectors @ vectors.T).sum(1) - 1.0
-    others = max(1, len(candidates) - 1)
+    expected = expectation.similarity(np.stack([c.vector for c in candidates]))
     earlier = {_bare(text) for text in said}
     best = max(c.match for c in candidates)
     return [
         Features(
             match=c.match,
             lead=c.match - best,
-            agreement=float(agreement[i] / others),
+            expected=float(expected[i]),
             logprob=max(-6.0, c.logprob),
             retrieval=c.retrieval,
             same_intent=float(c.same_intent),
@@ -173,17 +188,22 @@ def features(candidates: Sequence[Candidate], known: frozenset[str], said: Seque
 
 
 def choose(
-    candidates: Sequence[Candidate], scores: NDArray[np.float64], count: int, alike: float = 0.9
+    candidates: Sequence[Candidate],
+    scores: NDArray[np.float64],
+    expectation: Expectation,
+    count: int,
+    alike: float = 0.9,
 ) -> list[int]:
-    """Indices of the best `count`, best first, leaving out what says nearly the same as a better one."""
-    chosen: list[int] = []
-    for index in np.argsort(-scores, kind="stable"):
-        vector = candidates[index].vector
-        if all(float(vector @ candidates[other].vector) < alike for other in chosen):
-            chosen.append(int(index))
-        if len(chosen) == count:
-            break
-    return chosen
+    """Indices of `count` candidates, by score: the best one, and those that add most to what it covers.
+
+    What says nearly the same as a chosen one is left out.
+    """
+    if not candidates:
+        return []
+    vectors = np.stack([c.vector for c in candidates])
+    best = int(scores.argmax())
+    chosen = expectation.cover(vectors, scores.astype(np.float32), count, alike=alike, first=best)
+    return sorted(chosen, key=lambda at: -scores[at])
 
 
 def _bare(text: str) -> str:

@@ -1,8 +1,9 @@
 """Model versions on disk: publish (manifest last), verify, which one is current, roll back.
 
-A version is a folder with `reply/` (a GPT-2 in Hugging Face layout and its ranker), `heads/` and
-`manifest.json`, which holds the SHA-256 of every file and is written last: a folder without a
-valid manifest is no version. Knows files; knows no database and what no model means.
+A version is a folder with `reply/` (a GPT-2 in Hugging Face layout, its matcher and ranker), `heads/`,
+`memory/` where it was trained on conversations, and `manifest.json`, which holds the SHA-256 of every
+file and is written last: a folder without a valid manifest is no version. Knows files; knows no
+database and what no model means.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import json
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
+from itertools import count
 from pathlib import Path
 
 from nlp.errors import RegistryError
@@ -39,6 +42,11 @@ class Version:
     def heads(self) -> Path:
         """The folder of the reading heads."""
         return self.folder / "heads"
+
+    @property
+    def memory(self) -> Path:
+        """The folder of what it remembers of the conversations that it was trained on; may be missing."""
+        return self.folder / "memory"
 
 
 def write_manifest(folder: Path, facts: Mapping[str, object]) -> None:
@@ -132,6 +140,12 @@ class Registry:
         write_manifest(staging, facts)
         staging.replace(target)
         return verify(target)
+
+    def fresh_name(self) -> str:
+        """A name that no version has: today's date and the next number."""
+        today = date.today().isoformat()
+        taken = self.names()
+        return next(name for at in count(1) if (name := f"{today}-{at}") not in taken)
 
     def _pointer(self) -> list[str]:
         try:

@@ -22,6 +22,10 @@ Vectors = NDArray[np.float32]
 PASSAGE_WORDS = 34
 NEVER = np.float32(-100.0)
 """A match that keeps a reply out, whatever its cosine."""
+LIKELY = 150
+"""Replies that stand for what may be said."""
+PLAIN = 3
+"""Replies named for comparison with plain retrieval."""
 
 
 def passages(body: str) -> list[str]:
@@ -109,17 +113,24 @@ class Index:
         """P(negative) of what each reply answered, shape (replies,)."""
         return np.array([e.negative for e in self._shelves["reply"].entries], dtype=np.float32)
 
-    def nearest_replies(self, query: Vectors, match: Vectors, count: int) -> list[Evidence]:
-        """The best replies with distinct texts for a query (QUERY_WIDTH,).
+    def nearest_replies(self, query: Vectors, match: Vectors, count: int) -> Nearest:
+        """The best replies for a query (QUERY_WIDTH,).
 
         The order is by cosine of the conversations plus `match`, one number for each reply (how well
-        it answers, shape (replies,)); the score reported is the cosine.
+        it answers, shape (replies,)); the score of what is found is the cosine.
         """
         shelf = self._shelves["reply"]
         if not shelf.entries:
-            return []
+            return Nearest([], shelf.texts, np.zeros(0, dtype=np.float32), [])
         cosine = shelf.keys @ query
-        return shelf.best(cosine + match, cosine, count)
+        order = cosine + match
+        rows = _first(order, LIKELY)
+        return Nearest(
+            shelf.best(order, cosine, count),
+            shelf.texts[rows],
+            order[rows],
+            [one.text for one in shelf.best(cosine, cosine, PLAIN)],
+        )
 
     def nearest_passages(self, newest: Vectors, count: int) -> list[Evidence]:
         """The passages nearest to a sentence vector (384,)."""
@@ -128,6 +139,28 @@ class Index:
             return []
         cosine = shelf.keys @ newest
         return shelf.best(cosine, cosine, count)
+
+
+@dataclass(frozen=True, slots=True)
+class Nearest:
+    """What retrieval finds: the best replies with distinct texts, and what is likely to be said.
+
+    `vectors` (k, 384) are the sentence vectors of the first LIKELY replies, repeats and all, and
+    `order` (k,) the numbers that they were ordered by. `plain` is what the cosine alone would find.
+    """
+
+    replies: list[Evidence]
+    vectors: Vectors
+    order: Vectors
+    plain: list[str]
+
+
+def _first(order: Vectors, count: int) -> NDArray[np.intp]:
+    """Rows of the highest values, highest first; what is NEVER to be found is left out."""
+    wide = min(len(order), count)
+    rows = np.argpartition(-order, wide - 1)[:wide]
+    rows = rows[np.argsort(-order[rows], kind="stable")]
+    return rows[order[rows] > NEVER / 2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,12 +180,8 @@ class _Shelf:
         return cls(entries, np.stack(keys), np.stack(texts))
 
     def best(self, order: Vectors, score: Vectors, count: int) -> list[Evidence]:
-        wide = min(len(order), 8 * count)
-        rows = np.argpartition(-order, wide - 1)[:wide]
         out: dict[str, Evidence] = {}
-        for at in rows[np.argsort(-order[rows], kind="stable")]:
-            if order[at] <= NEVER / 2:
-                break
+        for at in _first(order, 8 * count):
             entry = self.entries[at]
             found = Evidence(entry.kind, entry.id, entry.title, entry.text, float(score[at]))
             out.setdefault(entry.text, found)

@@ -1,14 +1,16 @@
-"""The model card of the heads: what they were trained on, how good they are, where they fail.
+"""Model cards: what was trained on what, how good it is, where it fails.
 
 Written from the figures of one training, so that card and weights can't disagree. Knows no model.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from nlp.minilm import WEIGHTS_SHA256
+from training.files import sha256
 
 _SETS = """
 | set | licence | teaches |
@@ -95,3 +97,77 @@ def _spans(figures: dict[str, Any]) -> str:
         ]
         lines.append("")
     return "\n".join(lines)
+
+
+NEWLINE = "\n"
+_COLUMNS = {
+    "suggestions": "what is shown",
+    "retrieval_only": "plain retrieval alone",
+    "matching_only": "matched retrieval alone",
+    "generation_only": "generation alone",
+}
+_ROWS = (
+    "similarity_at_1",
+    "similarity_at_3",
+    "rouge_l_at_1",
+    "rouge_l_at_3",
+    "slot_precision",
+    "slot_recall",
+    "repeated_4gram_rate",
+    "distinct_2",
+    "coverage",
+)
+
+
+def write_reply_card(folder: Path, facts: Mapping[str, Any]) -> None:
+    """The card of a version trained on conversations, as README.md in its reply folder."""
+    base, figures = facts["base"], facts["replies"]
+    files = [f"- `{one['file']}`, SHA-256 `{one['sha256']}`" for one in facts["data"]]
+    weights = [f"- `{path.name}` `{sha256(path)}`" for path in sorted(folder.glob("*.safetensors"))]
+    low, high = figures["interval"]["similarity_at_3"]
+    columns, bar = " | ".join(_COLUMNS.values()), "---|" * len(_COLUMNS)
+    rows = [
+        f"| {row} | " + " | ".join(f"{figures[name][row]:.3f}" for name in _COLUMNS) + " |" for row in _ROWS
+    ]
+    text = f"""# A Deskhand reply model
+
+Begun from `{base["name"]}` ({base["parameters"]:,} parameters, licence: {base["licence"]}). It adapts past
+replies to the conversation at hand and writes templates, whose slots Deskhand fills. It knows no facts by
+itself and must not be asked for any.
+
+## Trained on
+
+{NEWLINE.join(files)}
+
+{facts["conversations"]:,} conversations, {facts["lessons"]:,} replies to learn from, delexicalised. The
+licence of the conversations is their owner's: this card can't know it.
+
+## The run
+
+Seed {facts["seed"]}; {facts["matcher_steps"]:,} steps of the matcher and {facts["reply_steps"]:,} of
+the reply model; {facts["seconds"] / 60:.0f} minutes on {facts["hardware"]["cores"]} cores
+({facts["hardware"]["processor"]}); finished {facts["finished"]}.
+
+## Suggestions for conversations that were set aside
+
+{figures["n"]} replies of conversations that nothing was taught from; the score that ranks each half of them
+was fitted on the other half. Similarity: cosine of plain all-MiniLM-L6-v2 vectors of suggestion and true
+reply, delexicalised, the best of one or three; at 3 its 95 % interval is {low:.3f} to {high:.3f}. The true
+reply is first of 10 in {figures["hit_at_1_of_10"]:.3f}, of 100 in {figures["hit_at_1_of_100"]:.3f}.
+
+| | {columns} |
+|---|{bar}
+{NEWLINE.join(rows)}
+
+## Weights, SHA-256
+
+{NEWLINE.join(weights)}
+
+## Limits
+
+- The readings (mood, entities, intents) are the starter's: English only.
+- The score says how near a suggestion is expected to come to what an agent would write, learned from what
+  agents wrote; it is no chance of being sent before agents have judged suggestions.
+- One reference reply stands for all good ones, so the figures are lower than people's judgement.
+"""
+    (folder / "README.md").write_text(text, encoding="utf-8")

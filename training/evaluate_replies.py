@@ -1,15 +1,18 @@
 """How good suggested replies are on real conversations: for each agent turn, given the turns before it.
 
-A shop's past conversations are what suggestions lean on, so a part of the file is remembered and the
-rest asked about, whole conversations on either side. Beside the whole engine stand what retrieval alone
-and the generator alone would have shown. Knows a version's folder and files; knows no command line.
+A shop's past conversations are what suggestions lean on. A version that was trained on conversations
+remembers those, and is asked about all others; else a part of the file is remembered and the rest asked
+about, whole conversations on either side. Beside the whole engine stand what plain retrieval, matched
+retrieval and the generator would have shown alone. Knows a version's folder and files; knows no command line.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import random
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +20,9 @@ import numpy as np
 
 from nlp.memory import Knowledge, templates_of
 from nlp.pipeline import Explained, Pipeline
+from nlp.reading import Reader
 from nlp.registry import Version
-from nlp.types import KnowledgeItem, Turn
+from nlp.types import KnowledgeItem
 from training import files
 from training.corpus import Dialogue
 from training.files import BadFile, Conversation
@@ -31,6 +35,8 @@ Progress = Callable[[str, int, int], None]
 
 REMEMBERED = 0.8
 """Share of the file's conversations that are remembered where no other file is given for that."""
+CONVERSATIONS = "conversations.json"
+"""In a version's memory: digests of the conversations that it was trained on."""
 BATCH = 8
 """Questions drafted for at a time."""
 
@@ -47,12 +53,15 @@ def replies(
 ) -> Figures:
     """Figures of a conversations file.
 
-    Remembered are the conversations of `memory`, or without it REMEMBERED of the file's own, drawn by
-    the seed. `limit` is the most agent turns to ask about. Raises BadFile and NlpError subclasses.
+    Remembered are the conversations of `memory`, or what the version was trained on, or, where it brings
+    none, REMEMBERED of the file's own, drawn by the seed. `limit` is the most agent turns to ask about.
+    Raises BadFile and NlpError subclasses.
     """
-    asked, remembered = split(path, memory, seed)
-    progress("reading what is remembered", 0, len(remembered))
-    brain = Pipeline.load(version, Knowledge({}, (), list(items(remembered))), device=device)
+    known = trained_on(version)
+    asked, remembered = unseen(path, known) if known and not memory else split(path, memory, seed)
+    progress("reading what is remembered", 0, len(remembered) or len(known))
+    knowledge = Knowledge({}, (), list(items(remembered))) if remembered else None
+    brain = Pipeline.load(version, knowledge, device=device)
     moments = [(one, at) for one in asked for at in answers(one)]
     if not moments:
         raise BadFile(f"{path.name}: no agent turn follows a customer's, so there is nothing to ask")
@@ -65,10 +74,33 @@ def replies(
     return {
         "n": len(questions),
         "conversations": len({q.dialogue.id for q in questions}),
-        "remembered": len(remembered),
+        "remembered": len(remembered) or len(known),
         "items_per_second": len(questions) / max(seconds, 1e-9),
         **judged(brain, questions, found, seed),
     }
+
+
+def digest(one: Conversation) -> str:
+    """A conversation's name by what was said in it."""
+    said = json.dumps([(turn.role, turn.text) for turn in one.turns])
+    return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def trained_on(version: Version) -> frozenset[str]:
+    """Digests of the conversations that a version was trained on and remembers; none for the starter."""
+    note = version.memory / CONVERSATIONS
+    return frozenset(json.loads(note.read_text())) if note.exists() else frozenset()
+
+
+def unseen(path: Path, known: Container[str]) -> tuple[list[Conversation], list[Conversation]]:
+    """Conversations of a file that a version was not trained on; nothing to remember beside its own."""
+    asked = [one for one in files.rows(path, files.conversation_row) if digest(one) not in known]
+    if not asked:
+        raise BadFile(
+            f"{path.name}: the version was trained on all of it, so there is nothing to ask about; "
+            "name a file that it has not seen"
+        )
+    return asked, []
 
 
 def split(path: Path, memory: Sequence[Path], seed: int) -> tuple[list[Conversation], list[Conversation]]:
@@ -110,18 +142,19 @@ def items(conversations: Iterable[Conversation]) -> Iterable[KnowledgeItem]:
 
 def questions_of(moments: Sequence[tuple[Conversation, int]], brain: Pipeline) -> list[Question]:
     """The moments as questions, their true replies delexicalised as remembered ones are."""
-    out: list[Question] = []
-    wanted: dict[str, set[int]] = {}
-    by_id: dict[str, Conversation] = {}
-    for one, at in moments:
-        wanted.setdefault(one.id, set()).add(at)
-        by_id[one.id] = one
-    for name, ats in wanted.items():
-        turns: list[Turn] = list(by_id[name].turns)
-        pairs = tuple(templates_of(turns, brain.reader, {}))
-        dialogue = Dialogue(name, name, pairs)
-        out += [q for q in asked_in(dialogue, turns, brain.reader, {}) if q.at in ats]
-    return out
+    wanted = {(one.id, at) for one, at in moments}
+    asked = list(dict.fromkeys(one for one, _ in moments))
+    return [q for q in all_questions(asked, brain.reader) if (q.dialogue.id, q.at) in wanted]
+
+
+def all_questions(conversations: Sequence[Conversation], reader: Reader) -> list[Question]:
+    """One question for each agent turn that follows a customer's."""
+    templates = templates_of([one.turns for one in conversations], reader, {})
+    told = [
+        (Dialogue(one.id, one.id, tuple(pairs)), one.turns)
+        for one, pairs in zip(conversations, templates, strict=True)
+    ]
+    return asked_in(told, reader, {})
 
 
 def explained(
@@ -140,10 +173,14 @@ def judged(brain: Pipeline, questions: Sequence[Question], found: Sequence[Expla
     judge = Judge(questions, brain.reader.encoder.embed)
     shown = [[draft.template for draft in one.drafts] for one in found]
     parts = {
-        "retrieval_only": [retrieved(one.pool) for one in found],
-        "generation_only": [generated(one.pool) for one in found],
+        "retrieval_only": [list(one.pool.plain) for one in found],
+        "matching_only": [retrieved(one.pool.candidates) for one in found],
+        "generation_only": [generated(one.pool.candidates) for one in found],
     }
-    asked, given = np.stack([o.place for o in found]), brain.matcher.replies([q.truth for q in questions])
+    asked, given = (
+        np.stack([o.pool.place for o in found]),
+        brain.matcher.replies([q.truth for q in questions]),
+    )
     figures: Figures = {
         f"hit_at_1_of_{among}": hit_at_1(judge.truths, asked, given, among=among, seed=seed)
         for among in (10, 100)

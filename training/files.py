@@ -6,6 +6,7 @@ Knows the form of a row and says of a bad one where it is and what to do. Knows 
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import random
 import zlib
@@ -82,6 +83,15 @@ def rows(path: Path, parse: Callable[[Raw], T]) -> Iterator[T]:
             yield parse(raw)
         except ValueError as error:
             raise BadFile(f"{path.name} line {number}: {error}") from error
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes; raises BadFile."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise BadFile(f"{path.name}: can't be read ({error.strerror})") from error
 
 
 def some(found: Iterable[T], limit: int | None, seed: int) -> list[T]:

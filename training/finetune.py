@@ -13,7 +13,7 @@ import logging
 import math
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -61,9 +61,11 @@ def tune(
     *,
     checkpoint: Path,
     validation: Sequence[Example] = (),
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[dict[str, float]]:
     """Train `model` in place for `config.steps` steps; return the log rows (step, loss, validation loss).
 
+    Only what requires a gradient is trained, and kept in the checkpoints: all of it, or low-rank changes.
     `checkpoint` is a folder of this run alone: where it already holds a state, the run resumes from it.
     """
     threads = torch.get_num_threads()
@@ -72,7 +74,7 @@ def tune(
     optimizer = torch.optim.AdamW(
         _groups(model, config.weight_decay), lr=config.learning_rate, betas=config.betas
     )
-    weights = dict(model.named_parameters())
+    weights = {name: value for name, value in model.named_parameters() if value.requires_grad}
     state = checkpoints.resume(checkpoint, weights, optimizer)
     step, rows = state.step, state.rows
     batches = checkpoints.endless(partial(_epoch, examples, config.tokens_per_batch), config.seed, step)
@@ -85,10 +87,11 @@ def tune(
         loss = weighted_loss(model, ids, wanted)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip)
+        torch.nn.utils.clip_grad_norm_(weights.values(), config.clip)
         optimizer.step()
         step, tokens = step + 1, tokens + ids.numel()
         losses.append(float(loss.detach()))
+        progress(step, config.steps)
         if step % config.checkpoint_every == 0 or step == config.steps:
             rows.append(_row(step, losses, model, validation, tokens / (time.monotonic() - started)))
             losses = []
@@ -143,8 +146,9 @@ def validation_loss(
 
 def _groups(model: GPT2LMHeadModel, decay: float) -> list[dict[str, object]]:
     """Matrices decay; biases and layer norms do not."""
-    matrices = [p for p in model.parameters() if p.dim() >= 2]
-    vectors = [p for p in model.parameters() if p.dim() < 2]
+    trained = [p for p in model.parameters() if p.requires_grad]
+    matrices = [p for p in trained if p.dim() >= 2]
+    vectors = [p for p in trained if p.dim() < 2]
     return [{"params": matrices, "weight_decay": decay}, {"params": vectors, "weight_decay": 0.0}]
 
 

@@ -1,16 +1,26 @@
-"""Low-rank changes to the sentence encoder, while they are trained: LoRA (Hu et al., 2021).
+"""Low-rank changes to a model, while they are trained: LoRA (Hu et al., 2021).
 
-Each tuned layer's weight becomes weight + up @ down. Knows the encoder; knows no task.
+The sentence encoder's tuned layers have theirs as weight + up @ down. A GPT-2 that is too large to be
+trained whole has them beside its layers, and the rows of its last tokens, which are ours, are trained
+with them. Knows the two architectures; knows no task and no text.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 from torch.nn.utils import parametrize
+from transformers import GPT2LMHeadModel
 from transformers.models.bert.modeling_bert import BertSelfAttention
+from transformers.pytorch_utils import Conv1D
 
+from nlp.errors import ModelError
 from nlp.tuned import TunedEncoder
+
+CHANGED = ("c_attn", "c_proj")
+"""The layers of a GPT-2 that have low-rank changes, by the end of their names."""
 
 
 class _LowRank(torch.nn.Module):
@@ -48,3 +58,108 @@ def changes_of(encoder: TunedEncoder) -> dict[str, Tensor]:
         (change,) = layer.get_submodule("parametrizations.weight").children()
         tensors |= {f"{name}.{side}": change.get_parameter(side).detach() for side in ("up", "down")}
     return tensors
+
+
+class ChangedConv1D(torch.nn.Module):
+    """A frozen Conv1D, which keeps its weight as (in, out), and its change, computed beside it.
+
+    Not a parametrisation, as the encoder's are: for that the gradient of the whole weight would be
+    computed at every step, a third of a step's work for a large model.
+    """
+
+    def __init__(self, layer: Conv1D, rank: int, random: torch.Generator) -> None:
+        super().__init__()
+        into, out = layer.weight.shape
+        self.layer = layer
+        self.down = torch.nn.Parameter(torch.randn(rank, into, generator=random) / into**0.5)
+        self.up = torch.nn.Parameter(torch.zeros(out, rank))
+
+    @property
+    def weight(self) -> Tensor:
+        """The weight with its change, (in, out)."""
+        return self.layer.weight + (self.up @ self.down).T
+
+    @property
+    def bias(self) -> Tensor:
+        return self.layer.bias
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        changed: Tensor = self.layer(hidden) + hidden @ self.down.T @ self.up.T
+        return changed
+
+
+class LastRows(torch.nn.Module):
+    """An embedding whose rows from `first` on are trained while the others are frozen."""
+
+    def __init__(self, embedding: torch.nn.Embedding, first: int) -> None:
+        super().__init__()
+        table = embedding.weight.detach()
+        self.frozen = torch.nn.Parameter(table[:first], requires_grad=False)
+        self.rows = torch.nn.Parameter(table[first:].clone())
+
+    @property
+    def weight(self) -> Tensor:
+        """All rows, (vocabulary, width)."""
+        return torch.cat([self.frozen, self.rows])
+
+    def forward(self, ids: Tensor) -> Tensor:
+        first = len(self.frozen)
+        old = torch.nn.functional.embedding(ids.clamp(max=first - 1), self.frozen)
+        new = torch.nn.functional.embedding((ids - first).clamp(min=0), self.rows)
+        return torch.where((ids < first).unsqueeze(-1), old, new)
+
+
+class TiedOutput(torch.nn.Module):
+    """The output matrix of a GPT-2: the rows of its embedding once more."""
+
+    def __init__(self, embedding: LastRows) -> None:
+        super().__init__()
+        self.embedding = embedding
+
+    @property
+    def weight(self) -> Tensor:
+        return self.embedding.weight
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        # Apart, so that no gradient is computed for the frozen rows.
+        return torch.cat([hidden @ self.embedding.frozen.T, hidden @ self.embedding.rows.T], dim=-1)
+
+
+def change_gpt2(model: GPT2LMHeadModel, *, rank: int, first: int, seed: int) -> None:
+    """Freeze a GPT-2 but for low-rank changes to its layers, and its tokens from id `first` on."""
+    random = torch.Generator().manual_seed(seed)
+    model.requires_grad_(False)
+    for name, layer in list(model.named_modules()):
+        if isinstance(layer, Conv1D) and name.endswith(CHANGED):
+            model.set_submodule(name, ChangedConv1D(layer, rank, random))
+    embedding = LastRows(model.transformer.wte, first)
+    model.set_submodule("transformer.wte", embedding)
+    model.set_submodule("lm_head", TiedOutput(embedding))
+
+
+def plain_weights(model: GPT2LMHeadModel) -> dict[str, Tensor]:
+    """The weights of a GPT-2 under their usual names, changes added; the tied output matrix is left out."""
+    made: dict[str, Tensor] = {}
+    replaced: list[str] = ["lm_head."]
+    for name, module in model.named_modules():
+        if isinstance(module, ChangedConv1D):
+            made |= {f"{name}.weight": module.weight.detach(), f"{name}.bias": module.bias.detach()}
+        elif isinstance(module, LastRows):
+            made[f"{name}.weight"] = module.weight.detach()
+        else:
+            continue
+        replaced.append(f"{name}.")
+    kept = {k: value for k, value in model.state_dict().items() if not k.startswith(tuple(replaced))}
+    return kept | made
+
+
+def begin_with(encoder: TunedEncoder, changes: Mapping[str, Tensor]) -> None:
+    """Go on from learned changes, named as by `changes_of`; raises ModelError where their shape differs."""
+    with torch.no_grad():
+        for name, layer in encoder.tuned():
+            (change,) = layer.get_submodule("parametrizations.weight").children()
+            for side in ("up", "down"):
+                begun, kept = change.get_parameter(side), changes.get(f"{name}.{side}")
+                if kept is None or kept.shape != begun.shape:
+                    raise ModelError(f"the changes of {name} are missing or of another rank")
+                begun.copy_(kept)

@@ -12,7 +12,7 @@ import json
 import logging
 import math
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,11 +25,11 @@ from torch.nn import functional
 
 from nlp.context import Turns
 from nlp.device import has_bf16
-from nlp.matcher import CONVERSATION, FILE, REPLY, MatchCodec, MatchModel
+from nlp.matcher import CONVERSATION, FILE, REPLY, MatchCodec, MatchModel, read_changes
 from nlp.minilm import load_tokenizer
 from training import checkpoints
 from training.finetune import warm_cosine
-from training.lowrank import changes_of, make_trainable
+from training.lowrank import begin_with, changes_of, make_trainable
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -76,11 +76,16 @@ class MatchConfig:
     threads: int = 1
 
 
-def new_matcher(seed: int) -> tuple[MatchModel, MatchCodec]:
-    """An untrained matcher whose low-rank changes are all that can be trained."""
+def new_matcher(seed: int, begin: Path | None = None) -> tuple[MatchModel, MatchCodec]:
+    """A matcher whose low-rank changes are all that can be trained: none yet, or those of a folder.
+
+    Raises ModelError where the folder's can't be read.
+    """
     torch.manual_seed(seed)
     model = MatchModel()
     make_trainable(model.encoder, RANK)
+    if begin is not None:
+        begin_with(model.encoder, read_changes(begin))
     return model, MatchCodec(load_tokenizer())
 
 
@@ -93,6 +98,7 @@ def fit_matcher(
     *,
     checkpoint: Path,
     validation: Sequence[Lesson] = (),
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[checkpoints.Row]:
     """Train in place; return the log rows. `checkpoint` is a folder of this run alone, resumed from."""
     threads = torch.get_num_threads()
@@ -121,6 +127,7 @@ def fit_matcher(
         optimizer.step()
         step += 1
         losses.append((float(true.detach()), float(verdict.detach())))
+        progress(step, config.steps)
         if step % config.checkpoint_every == 0 or step == config.steps:
             rows.append(_row(step, losses, model, codec, validation))
             losses = []

@@ -42,8 +42,11 @@ def proposals(bench: Bench, asked: Sequence[Question], *, drafts: int, found: in
         yield from (group[:found] for group in brain.retrieved([q.request for q in asked]))
         return
     for made in explained(brain, asked):
-        generated = [one.template for one in made.pool if one.source == "generated"]
-        yield generated[:drafts] + [one.template for one in made.pool if one.source != "generated"][:found]
+        generated = [one.template for one in made.pool.candidates if one.source == "generated"]
+        yield (
+            generated[:drafts]
+            + [one.template for one in made.pool.candidates if one.source != "generated"][:found]
+        )
 
 
 def suggested(bench: Bench, asked: Sequence[Question], folder: Path) -> Iterator[list[str]]:

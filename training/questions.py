@@ -7,12 +7,12 @@ customer's. Knows dialogues and the reader; knows no engine.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from nlp import slots
 from nlp.reading import Reader
-from nlp.types import KnowledgeItem, ReplyRequest, Turn
+from nlp.types import Analysis, KnowledgeItem, ReplyRequest, Turn
 from nlp.values import conversation_values
 from training.corpus import Dialogue
 from training.values import Filler
@@ -76,26 +76,36 @@ def questions(
     dialogues: Iterable[Dialogue], reader: Reader, facts: Mapping[str, str], filler: Filler, count: int = 3
 ) -> list[Question]:
     """One question for each agent turn that follows a customer's, values made up."""
-    return [
-        question
-        for dialogue in dialogues
-        for question in asked_in(dialogue, filled(dialogue, filler), reader, facts, count)
-    ]
+    told = [(dialogue, filled(dialogue, filler)) for dialogue in dialogues]
+    return asked_in(told, reader, facts, count)
 
 
 def asked_in(
-    dialogue: Dialogue, turns: Sequence[Turn], reader: Reader, facts: Mapping[str, str], count: int = 3
+    told: Sequence[tuple[Dialogue, Sequence[Turn]]],
+    reader: Reader,
+    facts: Mapping[str, str],
+    count: int = 3,
 ) -> list[Question]:
-    """The questions of one dialogue, whose turns with their values in place are `turns`."""
-    out = []
-    asked = list(dict.fromkeys(t.text for t in turns if t.role == "customer"))
-    readings = dict(zip(asked, reader.read(asked), strict=True))
+    """The questions of dialogues, each with its turns as they were said; read in one batch."""
+    texts = list(dict.fromkeys(t.text for _, turns in told for t in turns if t.role == "customer"))
+    readings = dict(zip(texts, reader.read(texts), strict=True))
+    return [
+        question for dialogue, turns in told for question in _asked(dialogue, turns, readings, facts, count)
+    ]
+
+
+def _asked(
+    dialogue: Dialogue,
+    turns: Sequence[Turn],
+    readings: Mapping[str, Analysis],
+    facts: Mapping[str, str],
+    count: int,
+) -> Iterator[Question]:
     for at, turn in enumerate(turns):
         if turn.role != "agent" or not at or turns[at - 1].role != "customer":
             continue
         said = [(t.text, readings[t.text].entities) for t in turns[:at] if t.role == "customer"]
-        request = ReplyRequest(
-            turns[:at], readings[turns[at - 1].text], facts, conversation_values(said), count
+        values = conversation_values(said)
+        yield Question(
+            dialogue, at, ReplyRequest(turns[:at], readings[turns[at - 1].text], facts, values, count)
         )
-        out.append(Question(dialogue, at, request))
-    return out

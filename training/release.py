@@ -26,7 +26,7 @@ from nlp.matcher import Matcher
 from nlp.memory import Knowledge, build_index
 from nlp.pipeline import Pipeline
 from nlp.prompts import Prompt
-from nlp.ranking import Features, Ranker, features
+from nlp.ranking import Features, Ranker
 from nlp.reading import Reader
 from nlp.registry import STARTER_FOLDER, write_manifest
 from nlp.types import KnowledgeItem
@@ -38,7 +38,7 @@ from training.evaluate_replies import judged as judged_replies
 from training.matcher import Judged, Lesson, MatchConfig, fit_matcher, new_matcher, save_matcher
 from training.privacy import left_for_test, owners, recited
 from training.questions import Question
-from training.ranker import fit_scorer
+from training.ranker import best_temperature, fit_scorer
 from training.starter import PUBLIC_SETS, CachedEmbedder, Corpora
 from training.values import Filler
 from training.verdicts import Verdict, read_verdicts
@@ -160,20 +160,22 @@ def fit(bench: Bench, verdicts: Sequence[Verdict]) -> Ranker:
     rows: list[Features] = []
     send: list[bool] = []
     missing = 0
-    for question, made in zip(bench.dev, explained(bench.pipeline(blank()), bench.dev), strict=True):
-        known = frozenset({**question.request.values, **question.request.facts})
-        before = [t.text for t in question.request.turns if t.role == "agent"]
-        for one, looked_at in zip(made.pool, features(made.pool, known, before), strict=True):
-            verdict = said.get((question.id, one.template))
+    pools = [one.pool for one in explained(bench.pipeline(blank()), bench.dev)]
+    truths = bench.reader.encoder.embed([slots.spoken(q.truth) for q in bench.dev])
+    temperature = best_temperature(pools, truths)
+    for question, pool in zip(bench.dev, pools, strict=True):
+        for one, row in zip(pool.candidates, pool.looked_at(temperature)[1], strict=True):
+            # What has an open slot can't be sent unchanged: nobody needs to be asked.
+            verdict = False if row.unfilled else said.get((question.id, one.template))
             missing += verdict is None
             if verdict is not None:
-                rows.append(looked_at)
+                rows.append(row)
                 send.append(verdict)
     log.info(
         "ranker: %d candidates of %d questions judged (%d not), %.3f would be sent",
         len(rows), len(bench.dev), missing, np.mean(send),
     )  # fmt: skip
-    ranker = fit_scorer(rows, np.array(send))
+    ranker = fit_scorer(rows, np.array(send), temperature)
     log.info("ranker weights: %s", json.dumps(ranker.explain()))
     return ranker
 

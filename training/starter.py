@@ -27,6 +27,7 @@ from nlp.encoder import Encoder
 from nlp.prompts import Prompt, PromptCodec
 from nlp.recognisers import recognise
 from nlp.retrieval import passages
+from training.bases import save_reply_model
 from training.checkpoints import is_finished
 from training.corpus import Dialogue, read_articles, read_conversations, read_everyday, read_shop
 from training.dataset import NEIGHBOURS, Memory, VectorsOf, by_joined, by_parts, examples, moments
@@ -269,7 +270,7 @@ def train(arguments: argparse.Namespace) -> dict[str, object]:
         model, codec, corpora.prompts(), corpora.owners(), corpora.written_examples(codec),
         ForgetConfig(seed=arguments.seed),
     )  # fmt: skip
-    save(model, codec, work / "tokenizer", arguments.out)
+    save_reply_model(model, codec, arguments.out)
     figures: dict[str, object] = {
         "seed": arguments.seed,
         "parameters": model.num_parameters(),
@@ -285,19 +286,6 @@ def train(arguments: argparse.Namespace) -> dict[str, object]:
     }
     (work / "figures.json").write_text(json.dumps(figures, indent=2))
     return figures
-
-
-def save(model: GPT2LMHeadModel, codec: PromptCodec, tokenizer: Path, out: Path) -> None:
-    """Write the folder in Hugging Face layout: half-precision safetensors, config, tokeniser."""
-    out.mkdir(parents=True, exist_ok=True)
-    model.generation_config.eos_token_id = codec.end
-    model.generation_config.pad_token_id = codec.end
-    # The output matrix is the input one again: stored once.
-    state = model.state_dict()
-    halved = {name: value.half() for name, value in state.items() if name != "lm_head.weight"}
-    model.save_pretrained(out, state_dict=halved)
-    for name in ("tokenizer.json", "tokenizer_config.json", "vocab.json", "merges.txt"):
-        (out / name).write_bytes((tokenizer / name).read_bytes())
 
 
 def main(argv: Sequence[str] | None = None) -> None:

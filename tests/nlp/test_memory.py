@@ -75,7 +75,8 @@ def index(reader: FakeReader, knowledge: Knowledge = SHOP, cache: Path | None = 
 
 
 def replies(made: Index) -> list[Evidence]:
-    return made.nearest_replies(np.ones(QUERY_WIDTH, dtype=np.float32), np.zeros(1, dtype=np.float32), 5)
+    query, match = np.ones(QUERY_WIDTH, dtype=np.float32), np.zeros(1, dtype=np.float32)
+    return made.nearest_replies(query, match, 5).replies
 
 
 def test_no_value_of_a_customer_is_left_in_what_is_remembered() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nlp.retrieval import Entry, Index, passages
+from nlp.retrieval import NEVER, Entry, Index, passages
 
 
 def unit(*values: float) -> np.ndarray:
@@ -29,7 +29,7 @@ PASSAGE = (Entry("article", "d", "Title", "a passage"), unit(1, 0))
 
 def test_nearest_first_and_each_text_once() -> None:
     made = index(*REPLIES, PASSAGE)
-    found = made.nearest_replies(unit(1, 0.02), NOTHING, 3)
+    found = made.nearest_replies(unit(1, 0.02), NOTHING, 3).replies
     assert [e.id for e in found] == ["a", "c"]
     assert found[0].score == pytest.approx(1.0, abs=1e-3)
     assert made.intent_of("c") == "lost"
@@ -38,8 +38,16 @@ def test_nearest_first_and_each_text_once() -> None:
 
 def test_what_answers_better_goes_first_and_the_score_stays_the_cosine() -> None:
     found = index(*REPLIES).nearest_replies(unit(1, 0.02), np.array([0, 0, 2], dtype=np.float32), 1)
-    assert [e.id for e in found] == ["c"]
-    assert found[0].score == pytest.approx(0.02, abs=1e-3)
+    assert [e.id for e in found.replies] == ["c"]
+    assert found.replies[0].score == pytest.approx(0.02, abs=1e-3)
+    assert found.plain == ["same words", "other words"], "the plain cosine, whatever matches"
+
+
+def test_what_may_be_said_holds_repeats_and_nothing_that_is_ruled_out() -> None:
+    match = np.array([0, 0, NEVER], dtype=np.float32)
+    found = index(*REPLIES).nearest_replies(unit(1, 0.02), match, 3)
+    assert [e.id for e in found.replies] == ["a"]
+    assert found.vectors.shape == (2, 384) and found.order[0] >= found.order[1]
 
 
 def test_what_nobody_mentioned_and_few_replies_say_is_novel() -> None:
@@ -59,7 +67,7 @@ def test_the_vector_of_a_text_is_known() -> None:
 
 def test_an_empty_index_finds_nothing() -> None:
     made = index()
-    assert made.nearest_replies(unit(1), NOTHING[:0], 3) == [] == made.nearest_passages(unit(1), 3)
+    assert made.nearest_replies(unit(1), NOTHING[:0], 3).replies == [] == made.nearest_passages(unit(1), 3)
 
 
 def test_vectors_and_entries_must_agree() -> None:

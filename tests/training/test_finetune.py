@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from training.finetune import Example, TuneConfig, rate, tune, validation_loss, weighted_loss
@@ -78,6 +79,26 @@ def test_loss_falls_on_something_learnable(tmp_path: Path) -> None:
         checkpoint=tmp_path,
     )
     assert validation_loss(model, pattern) < before / 3
+
+
+def test_only_what_requires_a_gradient_is_trained_and_kept(tmp_path: Path) -> None:
+    model = small()
+    model.requires_grad_(False)
+    chosen = {f"transformer.h.1.attn.{layer}.weight" for layer in ("c_attn", "c_proj")}
+    for name in chosen:
+        model.get_parameter(name).requires_grad_()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    tune(model, rows(), CONFIG, checkpoint=tmp_path)
+    moved = {name for name, value in model.state_dict().items() if not torch.equal(value, before[name])}
+    assert moved == chosen
+    kept = load_file(next(tmp_path.glob("state-*.safetensors")))
+    assert {name.removeprefix("model.") for name in kept if name.startswith("model.")} == chosen
+    again = small()
+    again.requires_grad_(False)
+    for name in chosen:
+        again.get_parameter(name).requires_grad_()
+    tune(again, rows(), CONFIG, checkpoint=tmp_path)
+    assert torch.equal(weights(model), weights(again))
 
 
 def test_only_weighted_tokens_count() -> None:

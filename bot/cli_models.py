@@ -1,0 +1,77 @@
+"""`deskhand models`: which versions there are, what is known of one, and which one serves."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+from bot.failure import Failure
+from bot.lines import indented
+from bot.settings import Settings
+from nlp.errors import RegistryError
+from nlp.registry import Registry, Version
+
+Result = dict[str, Any]
+
+
+def add_to(commands: Any) -> None:
+    """Add the subcommands to the parser."""
+    models = commands.add_parser(
+        "models",
+        help="list, show, promote or roll back model versions",
+        epilog="example: deskhand models list",
+    )
+    actions = models.add_subparsers(dest="action", required=True, metavar="ACTION")
+    for name, about, run in (
+        ("list", "all versions; the one that serves is marked", _list),
+        ("show", "what is known of a version", _show),
+        ("promote", "let a version serve from the next start on", _promote),
+        ("rollback", "let the version before serve again", _rollback),
+    ):
+        example = f"deskhand models {name}" + (" 2026-11-28-1" if name in ("show", "promote") else "")
+        action = actions.add_parser(name, help=about, epilog=f"example: {example}")
+        if name in ("show", "promote"):
+            action.add_argument("version")
+        action.add_argument("--data-dir", dest="data_dir", help="folder of all state")
+        action.add_argument("--json", action="store_true", help="print one JSON object")
+        action.set_defaults(run=_checked(run), text=_lines)
+
+
+def _checked(
+    run: Callable[[Registry, argparse.Namespace], Result],
+) -> Callable[[Settings, argparse.Namespace], Result]:
+    def checked(settings: Settings, arguments: argparse.Namespace) -> Result:
+        try:
+            return run(Registry(settings.data_dir / "models"), arguments)
+        except RegistryError as error:
+            raise Failure(str(error)) from error
+
+    return checked
+
+
+def _list(registry: Registry, arguments: argparse.Namespace) -> Result:
+    return {"versions": registry.names(), "current": registry.current().name}
+
+
+def _show(registry: Registry, arguments: argparse.Namespace) -> Result:
+    version = registry.get(arguments.version)
+    return {"version": version.name, "folder": str(version.folder), **version.facts}
+
+
+def _promote(registry: Registry, arguments: argparse.Namespace) -> Result:
+    return _serving(registry.promote(arguments.version))
+
+
+def _rollback(registry: Registry, arguments: argparse.Namespace) -> Result:
+    return _serving(registry.rollback())
+
+
+def _serving(version: Version) -> Result:
+    return {"current": version.name, "next": "restart `deskhand serve` to serve it"}
+
+
+def _lines(result: Result) -> str:
+    if "versions" not in result:
+        return "\n".join(indented(result, ""))
+    return "\n".join(f"{'*' if name == result['current'] else ' '} {name}" for name in result["versions"])

@@ -1,0 +1,69 @@
+"""`deskhand train`: conversations in, a published version out."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from bot.failure import Failure
+from bot.lines import Progress, indented
+from bot.settings import Settings
+from nlp.errors import NlpError
+from nlp.registry import STARTER, Registry
+
+Result = dict[str, Any]
+
+
+def add_to(commands: Any) -> None:
+    """Add the subcommand to the parser."""
+    train = commands.add_parser(
+        "train",
+        help="train a new model version on conversations",
+        epilog="example: deskhand train --data chats-2026.jsonl.gz --minutes 45",
+        description="Teaches a new version from conversations with agents' replies, measures it on "
+        "some that it did not learn from, and publishes it; `deskhand models promote` makes it the one "
+        "that serves. Stopped with Ctrl-C, the same command goes on where it stood.",
+    )
+    train.add_argument(
+        "--from",
+        dest="base",
+        default=STARTER,
+        metavar="BASE",
+        help="starter, a version, a folder with a GPT-2, or a Hub id (starter)",
+    )
+    train.add_argument(
+        "--data", type=Path, action="append", required=True, metavar="FILE",
+        help='lines of {"conversation_id", "turns"}, plain or .gz; may be given again',
+    )  # fmt: skip
+    train.add_argument("--minutes", type=float, default=45.0, help="about how long it may take (45)")
+    train.add_argument("--seed", type=int, default=17)
+    train.add_argument("--data-dir", dest="data_dir", help="folder of all state")
+    train.add_argument("--json", action="store_true", help="print one JSON object")
+    train.set_defaults(run=_run, text=_lines)
+
+
+def _run(settings: Settings, arguments: argparse.Namespace) -> Result:
+    if not 0 < arguments.minutes <= 100_000:
+        raise Failure("--minutes takes a number above 0, such as 45")
+    # Imported here: it takes seconds, and a wrong command line should be told at once.
+    from training import round as rounds
+    from training.files import BadFile
+
+    order = rounds.Order(
+        tuple(arguments.data), arguments.base, arguments.minutes, arguments.seed, settings.device
+    )
+    registry = Registry(settings.data_dir / "models")
+    try:
+        version, facts = rounds.run(order, registry, settings.data_dir / "training", Progress("").work)
+    except (NlpError, BadFile) as error:
+        raise Failure(str(error)) from error
+    return {"version": version.name, "folder": str(version.folder), **facts}
+
+
+def _lines(result: Result) -> str:
+    replies = result["replies"]
+    shown = {name: replies[name] for name in ("suggestions", "retrieval_only", "generation_only")}
+    found = "\n".join(indented({"on conversations set aside": {"n": replies["n"], **shown}}, ""))
+    name = result["version"]
+    return f"{found}\npublished: {name}; `deskhand models promote {name}` makes it the one that serves"

@@ -34,7 +34,14 @@ SETS = {
 LEARNED, ASKED = 4000, 500
 """Agent turns to learn from, and to ask about."""
 SEED = 17
-COLUMNS = ("suggestions", "retrieval_only", "matching_only", "generation_only", "agents")
+COLUMNS = (
+    "suggestions",
+    "retrieval_only",
+    "matching_only",
+    "generation_only",
+    "without_generation",
+    "agents",
+)
 HITS = {"abcd", "multiwoz"}
 Table = list[dict[str, Any]]
 

@@ -18,13 +18,19 @@ TONES: tuple[Tone, ...] = get_args(Tone)
 WORDS = 18
 """Where a reply stops being short: agents' replies in the public chat sets have 14 to 18 words."""
 APOLOGY = "I'm sorry about this."
-ANGRY = 0.6
-"""P(negative) from which a reply begins with an apology."""
+ANGRY = 0.9
+"""P(negative) from which a reply begins with an apology. At 0.6 plain questions got one, too."""
 
 _SORRY = re.compile(r"\b(sorry|apolog\w+|regret)\b", re.IGNORECASE)
 _GREETING = re.compile(
     r"^(?:hi|hello|hey|dear|good (?:morning|afternoon|evening))\b(?:<\|[^|]*\|>|[^.!?,<])*[.!,]\s*", re.I
 )
+_CHEERFUL = re.compile(
+    r"^(?:thank|thanks|great|good|glad|wonderful|excellent|lovely|perfect|you're welcome"
+    r"|no (?:problem|trouble|harm)|that's (?:fair|very|no )|it happens)\b",
+    re.I,
+)
+"""Openings that an apology would clash with."""
 _FRIENDLY = re.compile(r"!|\b(?:hi|hey|thanks|great|happy|lovely|glad|no worries|sure|wonderful)\b", re.I)
 _SHORTENED = re.compile(r"\b\w+['’](?:s|m|re|ve|ll|d|t)\b", re.I)
 
@@ -56,9 +62,10 @@ class Manner:
     def said(self, template: str, negative: float, before: str) -> str:
         """The template, behind an apology where the customer is angry and has none yet.
 
-        `before` is what the agent said last, "" for nothing: nobody wants the same apology twice.
+        `before` is what the agent has said so far: nobody wants the same apology twice.
         """
         due = self.apologise and negative >= ANGRY and not _SORRY.search(before)
+        due = due and not _CHEERFUL.match(template)
         return apologetic(template) if due else template
 
 

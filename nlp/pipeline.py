@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +30,7 @@ from nlp.reading import Reader
 from nlp.recognisers import Catalogue
 from nlp.registry import Version
 from nlp.retrieval import NEVER, Index, Vectors
-from nlp.types import Analysis, Draft, Evidence, ReplyRequest, Role
+from nlp.types import Analysis, Draft, DraftSource, Evidence, ReplyRequest, Role
 
 FLOOR = 0.02
 """A candidate with a lower score is not shown at all."""
@@ -50,6 +50,7 @@ OPPOSITE_MOOD = 0.6
 """A reply to a message whose P(negative) differs by more than this is no candidate at all."""
 USUAL = Manner()
 
+_FIGURES = re.compile(r"\d+(?:[.,:/]\d+)*|[\w.+-]+@[\w-]+(?:\.[\w-]+)+|\b(?:https?://|www\.)[^\s<>]+")
 _VOCATIVE = re.compile(r"(?:,\s*|\s+)<\|slot:customer_name\|>(?=\s*(?:[,.!;:?]|$))")
 
 
@@ -72,6 +73,13 @@ class _Case:
         """The replies that the model adapts."""
         replies = [one for one, _ in self.found if one.kind == "reply"]
         return replies[:REPLIES_SHOWN_TO_MODEL]
+
+    def allows(self, drafted: str) -> bool:
+        """May a drafted template be a candidate? It asks for nothing known, and makes no figures up."""
+        grounds = [*(text for _, text in self.turns), *(one.text for one in self.shown)]
+        if self.article:
+            grounds.append(self.article.text)
+        return not asked_slots(drafted) & self.known and not unfounded(drafted, " ".join(grounds))
 
     @property
     def prompt(self) -> Prompt:
@@ -104,6 +112,10 @@ class Pool:
     plain: tuple[str, ...]
     """What the plain encoder alone would find, as templates, nearest first."""
 
+    def without(self, source: DraftSource) -> Pool:
+        """The same without the candidates of one source, to see what it adds."""
+        return replace(self, candidates=tuple(one for one in self.candidates if one.source != source))
+
     def looked_at(self, temperature: float) -> tuple[Expectation, list[Features]]:
         """The candidates' features, and the expectation, at a ranker's temperature."""
         expectation = self.expectation.sharpened(TEMPERATURE / temperature)
@@ -113,7 +125,7 @@ class Pool:
         """The drafts that are shown, best first, their slots filled."""
         expectation, found = self.looked_at(ranker.temperature)
         scores = ranker.scores(found)
-        negative, before = self.request.analysis.sentiment.negative, " ".join(self.said[-1:])
+        negative, before = self.request.analysis.sentiment.negative, " ".join(self.said)
         worth = scores * np.array([manner.weight(one.template) for one in self.candidates])
         drafts = []
         for at in choose(self.candidates, worth, expectation, self.request.count):
@@ -213,6 +225,11 @@ class Pipeline:
         return self._reader
 
     @property
+    def ranker(self) -> Ranker:
+        """What orders the candidates."""
+        return self._ranker
+
+    @property
     def matcher(self) -> Matcher:
         """What finds the replies."""
         return self._matcher
@@ -255,8 +272,9 @@ class Pipeline:
     ) -> list[Evidence]:
         """The replies that the ranker sees: half by their order, half by how much they cover.
 
-        What can't be filled, or asks for what is known, is kept only where too little else is there.
+        What can't be filled is kept only where too little else is there; what asks for what is known, never.
         """
+        found = [one for one in found if not asked_slots(one.text) & known]
         ready = [one for one in found if _ready(one.text, known)]
         half = REPLIES_AS_CANDIDATES // 2
         wide: list[int] = []
@@ -293,8 +311,8 @@ class Pipeline:
         found = [[text for _, text in case.found] for case in cases]
         drafted = self._generator.draft(prompts, [c.known for c in cases])
         texts = [
-            list(dict.fromkeys([*known, *(d.template for d in drafts)]))
-            for known, drafts in zip(found, drafted, strict=True)
+            list(dict.fromkeys([*known, *(d.template for d in drafts if case.allows(d.template))]))
+            for case, known, drafts in zip(cases, found, drafted, strict=True)
         ]
         logprobs = self._generator.logprobs(prompts, texts)
         flat = list(dict.fromkeys(text for group in texts for text in group))
@@ -365,10 +383,15 @@ def _usable(
 
 
 def _ready(template: str, known: frozenset[str]) -> bool:
-    """Can it be filled, but for what an agent looks up, and does it ask for nothing that is known?"""
-    return (
-        set(slots.slots_in(template)) <= known.union(slots.LOOKUP_SLOTS) and not asked_slots(template) & known
-    )
+    """Can it be filled, but for what an agent looks up?"""
+    return set(slots.slots_in(template)) <= known.union(slots.LOOKUP_SLOTS)
+
+
+def unfounded(template: str, grounds: str) -> list[str]:
+    """Numbers, addresses and links of a drafted template that stand nowhere in what it was drafted from."""
+    raw = " ".join(text for text, slot in slots.pieces(template) if slot is None)
+    stated = set(_FIGURES.findall(grounds.lower()))
+    return [one for one in _FIGURES.findall(raw.lower()) if one not in stated]
 
 
 def foreign_values(template: str, said: str) -> list[str]:

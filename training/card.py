@@ -11,6 +11,7 @@ from typing import Any
 
 from nlp.minilm import WEIGHTS_SHA256
 from training.files import sha256
+from training.intervals import of_share
 
 _SETS = """
 | set | licence | teaches |
@@ -76,27 +77,38 @@ def _sizes(folder: Path, figures: dict[str, Any]) -> str:
 
 def _labels(title: str, figures: dict[str, Any]) -> str:
     lines = [f"## {title}, held out", "", f"Temperature {figures['temperature']:.2f}.", ""]
-    lines += ["| source | n | accuracy | macro F1 | calibration error |", "|---|---:|---:|---:|---:|"]
+    lines += [
+        "| source | n | accuracy | 95 % | macro F1 | calibration error |",
+        "|---|---:|---:|---|---:|---:|",
+    ]
     for source, row in figures.items():
         if isinstance(row, dict):
             lines.append(
-                f"| {source} | {row['n']} | {row['accuracy']:.3f} | {row['macro_f1']:.3f} "
+                f"| {source} | {row['n']} | {row['accuracy']:.3f} | {_range(row['accuracy'], row['n'])} "
+                f"| {row['macro_f1']:.3f} "
                 f"| {row['calibration_error']:.3f} |"
             )
     return "\n".join(lines) + "\n"
 
 
 def _spans(figures: dict[str, Any]) -> str:
-    head = ["| {} | n | precision | recall | F1 |", "|---|---:|---:|---:|---:|"]
+    head = ["| {} | n | precision | recall | 95 % | F1 |", "|---|---:|---:|---:|---|---:|"]
     lines = ["## Entities of the tagger alone, held out, exact spans", ""]
     for title, rows in (("type", figures["floor_0.6"]), ("source", figures["sources"])):
         lines += [head[0].format(title), head[1]]
         lines += [
-            f"| {name} | {row['n']:.0f} | {row['precision']:.3f} | {row['recall']:.3f} | {row['f1']:.3f} |"
+            f"| {name} | {row['n']:.0f} | {row['precision']:.3f} | {row['recall']:.3f} "
+            f"| {_range(row['recall'], row['n'])} | {row['f1']:.3f} |"
             for name, row in rows.items()
         ]
         lines.append("")
     return "\n".join(lines)
+
+
+def _range(share: float, count: float) -> str:
+    """The interval of a share of `count` cases, to three places."""
+    low, high = of_share(share, round(count))
+    return f"{low:.3f} to {high:.3f}"
 
 
 NEWLINE = "\n"

@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 
 from nlp.memory import Knowledge, templates_of
-from nlp.pipeline import Explained, Pipeline
+from nlp.pipeline import USUAL, Explained, Pipeline
+from nlp.ranking import Ranker
 from nlp.reading import Reader
 from nlp.registry import Version
 from nlp.types import KnowledgeItem
@@ -168,8 +169,17 @@ def explained(
     return out
 
 
-def judged(brain: Pipeline, questions: Sequence[Question], found: Sequence[Explained], seed: int) -> Figures:
-    """Figures of the whole engine and of its two parts, with what a report draws under "plots"."""
+def judged(
+    brain: Pipeline,
+    questions: Sequence[Question],
+    found: Sequence[Explained],
+    seed: int,
+    ranker: Ranker | None = None,
+) -> Figures:
+    """Figures of the whole engine and of its parts, with what a report draws under "plots".
+
+    `ranker` stands in for the brain's own where that knows nothing yet.
+    """
     judge = Judge(questions, brain.reader.encoder.embed)
     shown = [[draft.template for draft in one.drafts] for one in found]
     parts = {
@@ -186,12 +196,14 @@ def judged(brain: Pipeline, questions: Sequence[Question], found: Sequence[Expla
         for among in (10, 100)
     }
     figures["suggestions"] = judge.figures(shown)
+    bare = [one.pool.without("generated").ranked(ranker or brain.ranker, USUAL) for one in found]
+    parts["without_generation"] = [[draft.template for draft in drafts] for drafts in bare]
     figures |= {name: judge.figures(group) for name, group in parts.items()}
     figures["agents"] = own_words([q.truth for q in questions])
     figures["closed"] = closed(figures)
     figures["interval"] = judge.intervals(shown, seed)
-    best = {"suggestions": shown, **parts}
+    drawn = {"suggestions": shown, **{name: parts[name] for name in ("retrieval_only", "generation_only")}}
     figures["plots"] = {
-        "similarity": {name: judge.best(group, RANKS[-1]).tolist() for name, group in best.items()}
+        "similarity": {name: judge.best(group, RANKS[-1]).tolist() for name, group in drawn.items()}
     }
     return figures

@@ -299,10 +299,10 @@ def fit_and_measure(
     found = asking.explained(brain, taught.aside, progress)
     truths = reader.encoder.embed([slots.spoken(q.truth) for q in taught.aside])
     pools = [one.pool for one in found]
-    found = crosswise(pools, truths)
-    figures = asking.judged(brain, taught.aside, found, order.seed)
+    score = fit_to_truths(pools, truths)
+    score.save(reply)
+    figures = asking.judged(brain, taught.aside, crosswise(pools, truths), order.seed, score)
     figures.pop("plots")
-    fit_to_truths(pools, truths).save(reply)
     return rounded({"n": len(found), **figures})
 
 

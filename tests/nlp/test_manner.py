@@ -34,6 +34,7 @@ def test_an_angry_customer_is_told_sorry_first_and_only_once() -> None:
     assert Manner().said(SHORT, 0.9, "") == f"{APOLOGY} {SHORT}"
     assert Manner().said(SHORT, 0.2, "") == SHORT
     assert Manner().said(SHORT, 0.9, "I'm so sorry. Which order is it?") == SHORT
+    assert Manner().said("Thank you for telling us.", 0.95, "") == "Thank you for telling us."
     assert Manner(apologise=False).said(SHORT, 0.9, "") == SHORT
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nlp.memory import Knowledge
-from nlp.pipeline import FLOOR, Pipeline, _ready, foreign_values
+from nlp.pipeline import FLOOR, Pipeline, _ready, foreign_values, unfounded
 from nlp.registry import STARTER, STARTER_FOLDER, verify
 from nlp.slots import token
 from nlp.types import KnowledgeItem, ReplyRequest, Turn
@@ -109,10 +109,28 @@ def test_glad_tidings_are_no_answer_to_a_complaint() -> None:
     assert [one.id for one, _ in case.found] == ["late"]
 
 
-def test_what_asks_for_the_known_or_can_not_be_filled_comes_last() -> None:
+def test_what_can_not_be_filled_comes_last() -> None:
     order = token("order_id")
-    known = frozenset({"order_id"})
-    assert _ready(f"I'm asking the courier about {order}.", known)
-    assert not _ready("Could you send me the order number, please?", known)
+    assert _ready(f"I'm asking the courier about {order}.", frozenset({"order_id"}))
     assert not _ready(f"I'm asking the courier about {order}.", frozenset())
     assert _ready(f"It comes on {token('eta_date')}.", frozenset()), "what an agent looks up stays open"
+
+
+def test_nobody_is_asked_for_what_they_have_said(brain: Pipeline) -> None:
+    (told,) = brain.suggest([request(brain, "My parcel is late, order TT-104823", order_id="TT-104823")])
+    assert all("order number, so" not in d.text for d in told)
+    (asked,) = brain.suggest([request(brain, "Where is my parcel? It should have been here on Monday.")])
+    assert asked[0].text == LATE
+
+
+def test_a_drafted_figure_must_stand_in_what_it_was_drafted_from() -> None:
+    grounds = "it takes 14 days, see www.shop.example/returns or mail us@shop.example; costs 4.50"
+    assert (
+        unfounded(f"Within 14 days for 4.50, order {token('order_id')}, www.shop.example/returns", grounds)
+        == []
+    )
+    assert unfounded("Within 15 days for 4.5, mail me@shop.example", grounds) == [
+        "15",
+        "4.5",
+        "me@shop.example",
+    ]

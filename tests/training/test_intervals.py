@@ -36,3 +36,10 @@ def test_figures_of_a_table_are_those_of_its_labels() -> None:
     names = [list(map(str, labels)) for labels in (truth, guesses)]
     assert intervals.macro_f1_of(table) == pytest.approx(macro_f1(*names))
     assert intervals.macro_recall_of(table) == pytest.approx((0.5 + 1 + 2 / 3) / 3)
+
+
+def test_the_interval_of_a_share_is_wilsons() -> None:
+    # Brown, Cai and DasGupta (2001): it holds at the ends, where the normal law gives no width.
+    assert intervals.of_share(1.0, 10) == pytest.approx((0.7225, 1.0), abs=1e-4)
+    assert intervals.of_share(0.5, 100) == pytest.approx((0.4038, 0.5962), abs=1e-4)
+    assert intervals.of_share(0.3, 0) == (0.0, 1.0)

@@ -35,7 +35,7 @@ from nlp.types import Analysis, Draft, DraftSource, Evidence, ReplyRequest, Role
 FLOOR = 0.02
 """A candidate with a lower score is not shown at all."""
 REPLIES_SHOWN_TO_MODEL = 3
-REPLIES_FOUND, REPLIES_AS_CANDIDATES = 60, 12
+REPLIES_FOUND, REPLIES_AS_CANDIDATES = 150, 12
 """Replies retrieved at first, and how many of them the ranker sees."""
 ALIKE = 0.95
 """Two replies that are nearer than this are one candidate too many."""
@@ -272,7 +272,7 @@ class Pipeline:
     ) -> list[Evidence]:
         """The replies that the ranker sees: half by their order, half by how much they cover.
 
-        What can't be filled is kept only where too little else is there; what asks for what is known, never.
+        What can't be filled is kept only where nothing else is there; what asks for what is known, never.
         """
         found = [one for one in found if not asked_slots(one.text) & known]
         ready = [one for one in found if _ready(one.text, known)]
@@ -284,8 +284,7 @@ class Pipeline:
             wide = expectation.cover(vectors, np.ones(len(ready), np.float32), half, alike=ALIKE)
         wanted = list(dict.fromkeys([*range(half), *wide, *range(len(ready))]))[:REPLIES_AS_CANDIDATES]
         kept = [ready[at] for at in sorted(wanted) if at < len(ready)]
-        others = [one for one in found if not _ready(one.text, known)]
-        return kept + others[: REPLIES_AS_CANDIDATES - len(kept)]
+        return kept or list(found[:REPLIES_AS_CANDIDATES])
 
     def _match(self, place: Vectors, negative: float) -> Vectors:
         """How well each remembered reply answers a conversation in this mood."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,7 @@ ASKS = {
 _REQUEST = re.compile(r"\b(please|send|share|let me have|tell me|give me|need|have)\b", re.I)
 
 
+@lru_cache(maxsize=50_000)
 def asked_slots(template: str) -> frozenset[str]:
     """Value slots that an agent's text asks the customer for."""
     sentences = re.split(r"(?<=[.?!])\s+", template)

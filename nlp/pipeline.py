@@ -272,9 +272,8 @@ class Pipeline:
     ) -> list[Evidence]:
         """The replies that the ranker sees: half by their order, half by how much they cover.
 
-        What can't be filled is kept only where nothing else is there; what asks for what is known, never.
+        What can't be filled here, or asks for what is known, is none.
         """
-        found = [one for one in found if not asked_slots(one.text) & known]
         ready = [one for one in found if _ready(one.text, known)]
         half = REPLIES_AS_CANDIDATES // 2
         wide: list[int] = []
@@ -283,8 +282,7 @@ class Pipeline:
             vectors = np.stack([sentences[one.text] for one in ready])
             wide = expectation.cover(vectors, np.ones(len(ready), np.float32), half, alike=ALIKE)
         wanted = list(dict.fromkeys([*range(half), *wide, *range(len(ready))]))[:REPLIES_AS_CANDIDATES]
-        kept = [ready[at] for at in sorted(wanted) if at < len(ready)]
-        return kept or list(found[:REPLIES_AS_CANDIDATES])
+        return [ready[at] for at in sorted(wanted) if at < len(ready)]
 
     def _match(self, place: Vectors, negative: float) -> Vectors:
         """How well each remembered reply answers a conversation in this mood."""
@@ -382,8 +380,9 @@ def _usable(
 
 
 def _ready(template: str, known: frozenset[str]) -> bool:
-    """Can it be filled, but for what an agent looks up?"""
-    return set(slots.slots_in(template)) <= known.union(slots.LOOKUP_SLOTS)
+    """Can it be filled, but for what an agent looks up, and does it ask for nothing that is known?"""
+    fillable = set(slots.slots_in(template)) <= known.union(slots.LOOKUP_SLOTS)
+    return fillable and not asked_slots(template) & known
 
 
 def unfounded(template: str, grounds: str) -> list[str]:

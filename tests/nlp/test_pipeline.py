@@ -109,10 +109,11 @@ def test_glad_tidings_are_no_answer_to_a_complaint() -> None:
     assert [one.id for one, _ in case.found] == ["late"]
 
 
-def test_what_can_not_be_filled_comes_last() -> None:
+def test_what_can_not_be_filled_or_asks_for_the_known_is_no_candidate() -> None:
     order = token("order_id")
     assert _ready(f"I'm asking the courier about {order}.", frozenset({"order_id"}))
     assert not _ready(f"I'm asking the courier about {order}.", frozenset())
+    assert not _ready("Could you send me the order number, please?", frozenset({"order_id"}))
     assert _ready(f"It comes on {token('eta_date')}.", frozenset()), "what an agent looks up stays open"
 
 

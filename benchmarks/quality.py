@@ -4,8 +4,8 @@
     python benchmarks/quality.py --drafts 50 --out DIR    a page of real drafts beside the true replies
 
 Of a file that something was trained on, only the rows that training held out are judged. Peers:
-VADER and a linear head on the frozen encoder (sentiment), the recognisers alone (entities), retrieval
-alone and generation alone (replies); they are measured on the same rows in the same run.
+VADER and a linear head on the frozen encoder (sentiment), the recognisers alone and Presidio (entities),
+retrieval alone and generation alone (replies); they are measured on the same rows in the same run.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from typing import Any
 
 import learning
 from harness import RESULTS, write_result
+from peer_presidio import Presidio
 from sklearn.linear_model import LogisticRegression
 from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
@@ -197,8 +198,18 @@ class Rules:
         return [tuple(recognise(text)) for text in texts]
 
 
+def presidio() -> Presidio | None:
+    try:
+        return Presidio()
+    except ImportError:
+        say('  no Presidio here, so its columns are left out; to have them: pip install -e ".[bench]"')
+        return None
+
+
 def entities(data: Path, version: Version, quick: bool) -> Table:
+    """Presidio knows no orders, products or companies: compare its recall on personal data above all."""
     reader = Reader.load(version.heads)
+    peer = presidio()
     table: Table = []
     for public in SETS:
         source = public.file.split(".")[0]
@@ -208,9 +219,9 @@ def entities(data: Path, version: Version, quick: bool) -> Table:
             if files.held_out(evaluate.place(row.tokens, row.text)[0], HELD_OUT):
                 raws.append(raw)
         with written(raws[:150] if quick else raws) as path:
-            ours, rules = (
+            ours, rules, *others = (
                 evaluate.entities(path, one, names={}, limit=None, seed=SEED, progress=progress)
-                for one in (reader, Rules())
+                for one in (reader, Rules(), *([peer] if peer else ()))
             )
         table.append(
             {
@@ -223,16 +234,30 @@ def entities(data: Path, version: Version, quick: bool) -> Table:
                 "f1": r(ours["f1"]),
                 "interval": [r(end) for end in ours["interval"]["f1"]],
                 "recognisers_f1": r(rules["f1"]),
-                "personal_recall": {
-                    kind: f"{figures['recall']:.3f} of {figures['n']}"
-                    for kind, figures in ours["types"].items()
-                    if kind in PERSONAL and figures["n"]
-                },
+                "personal_recall": personal_recall(ours),
                 "per_second": round(ours["items_per_second"]),
+                **{
+                    key: value
+                    for other in others
+                    for key, value in (
+                        ("peer", peer.name if peer else ""),
+                        ("presidio_f1", r(other["f1"])),
+                        ("presidio_personal_recall", personal_recall(other)),
+                        ("presidio_per_second", round(other["items_per_second"])),
+                    )
+                },
             }
         )
         say(f"  {table[-1]}")
     return table
+
+
+def personal_recall(figures: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        kind: f"{of['recall']:.3f} of {of['n']}"
+        for kind, of in figures["types"].items()
+        if kind in PERSONAL and of["n"]
+    }
 
 
 # --- intents ---

@@ -24,6 +24,7 @@ from bot.api import (
     customer,
     customer_socket,
     health,
+    intents,
     library,
     middleware,
     pages,
@@ -39,6 +40,7 @@ from bot.conversation import Conversation
 from bot.delivery import Delivery
 from bot.live import Live, RedisLive
 from bot.models import LoadBrain, shipped_loader
+from bot.new_intents import NewIntents
 from bot.passwords import Passwords
 from bot.policy import MODES, Policy
 from bot.settings import Settings
@@ -72,7 +74,7 @@ NODE = web.AppKey("node", str)
 
 def api_routes() -> Routes:
     """The whole table."""
-    modules = (customer, customer_socket, signin, agent, triage, agent_socket, library, admin)
+    modules = (customer, customer_socket, signin, agent, triage, agent_socket, library, intents, admin)
     return Routes(row for module in modules for row in module.routes)
 
 
@@ -156,6 +158,7 @@ def _spine(settings: Settings, demo: bool, web_dir: Path) -> Lifetime:
             settings=settings,
             db=app[DB],
             conversations=Conversation(app[DB], app[SERVING], Policy(mode=mode), app[LIVE]),
+            new_intents=NewIntents(app[DB], app[SERVING]),
             live=app[LIVE],
             passwords=Passwords(),
             limits=Limits(
@@ -168,6 +171,7 @@ def _spine(settings: Settings, demo: bool, web_dir: Path) -> Lifetime:
             web_dir=web_dir,
         )
         yield
+        await app[SERVICES].new_intents.close()
         await app[SERVICES].conversations.close()
 
     return lifetime
@@ -183,7 +187,8 @@ async def _delivery(app: web.Application) -> AsyncIterator[None]:
 
 
 async def _housekeeping(app: web.Application) -> AsyncIterator[None]:
-    """What happens by the clock: snoozed conversations wake up, old sign-ins are forgotten."""
+    """What happens by the clock: snoozed conversations wake up, old sign-ins are forgotten, and intents
+    that an admin has named on another node are learned."""
 
     async def keep() -> None:
         while True:
@@ -191,6 +196,7 @@ async def _housekeeping(app: web.Application) -> AsyncIterator[None]:
                 for conversation_id in await app[DB].write(conversations.wake_snoozed):
                     await app[SERVICES].conversations.changed(conversation_id)
                 await app[DB].write(lambda tx: accounts.prune_sign_in(tx, older_than_seconds=86_400))
+                await app[SERVICES].new_intents.refresh()
             except Exception as error:  # the next round comes, whatever this one met
                 log.warning("housekeeping: a round failed: %s", type(error).__name__)
             await asyncio.sleep(HOUSEKEEPING_SECONDS)
@@ -213,7 +219,7 @@ def _models_and_worker(settings: Settings, load_brain: LoadBrain | None) -> Life
             load = load_brain
             if load is None:
                 load = await _patiently(lambda: shipped_loader(app[DB], settings))
-            await serving.swap(load)
+            await serving.swap(await _patiently(lambda: desk.new_intents.reading(load)))
             await _patiently(worker.start)
             desk.state.brain_ready = True
             log.info("models loaded")

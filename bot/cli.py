@@ -15,7 +15,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bot import cli_encoders, cli_evaluate, cli_models, cli_train, cli_users, doctor, logs, serve
+from bot import (
+    cli_discover,
+    cli_encoders,
+    cli_evaluate,
+    cli_models,
+    cli_train,
+    cli_users,
+    doctor,
+    logs,
+    serve,
+)
 from bot.failure import Failure
 from bot.settings import Settings, SettingsError, load
 from storage.errors import StorageError
@@ -48,6 +58,7 @@ def parser() -> argparse.ArgumentParser:
     cli_train.add_to(commands)
     cli_models.add_to(commands)
     cli_evaluate.add_to(commands)
+    cli_discover.add_to(commands)
     cli_encoders.add_to(commands)
     cli_users.add_to(commands)
     doctor.add_to(commands)

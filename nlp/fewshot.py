@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 
-from nlp.intents import OUT_OF_SCOPE
-from nlp.types import Intent
+from nlp.types import OUT_OF_SCOPE, Intent
 
 Vectors = NDArray[np.float32]
 STRENGTH = 10.0

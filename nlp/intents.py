@@ -13,10 +13,8 @@ from torch import nn
 from nlp.encoder import Tokens
 from nlp.layers import POOLED, Pooled
 from nlp.tuned import TunedEncoder
+from nlp.types import OUT_OF_SCOPE as OUT_OF_SCOPE
 from nlp.types import Intent
-
-OUT_OF_SCOPE = "out_of_scope"
-"""The intent of a message that the shop's intents do not cover."""
 
 
 class IntentHead(nn.Module):

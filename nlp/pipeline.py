@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -24,16 +24,15 @@ from nlp.language import warm_up
 from nlp.manner import Manner
 from nlp.matcher import Matcher
 from nlp.memory import SURE_OF_INTENT, Knowledge, build_index, delexicaliser, load_index
+from nlp.pool import USUAL, Explained, Pool
 from nlp.prompts import Prompt
-from nlp.ranking import TEMPERATURE, Candidate, Features, Ranker, asked_slots, choose, features
+from nlp.ranking import TEMPERATURE, Candidate, Ranker, asked_slots
 from nlp.reading import Reader
 from nlp.recognisers import Catalogue
 from nlp.registry import Version
 from nlp.retrieval import NEVER, Index, Vectors
-from nlp.types import Analysis, Draft, DraftSource, Evidence, ReplyRequest, Role
+from nlp.types import Analysis, Draft, Evidence, ReplyRequest, Role
 
-FLOOR = 0.02
-"""A candidate with a lower score is not shown at all."""
 REPLIES_SHOWN_TO_MODEL = 3
 REPLIES_FOUND, REPLIES_AS_CANDIDATES = 150, 12
 """Replies retrieved at first, and how many of them the ranker sees."""
@@ -48,8 +47,6 @@ MOOD_WEIGHT = 0.5
 """Sentence vectors hardly see a "not": "it has arrived" and "it has not" differ most in their mood."""
 OPPOSITE_MOOD = 0.6
 """A reply to a message whose P(negative) differs by more than this is no candidate at all."""
-USUAL = Manner()
-
 _FIGURES = re.compile(r"\d+(?:[.,:/]\d+)*|[\w.+-]+@[\w-]+(?:\.[\w-]+)+|\b(?:https?://|www\.)[^\s<>]+")
 _VOCATIVE = re.compile(r"(?:,\s*|\s+)<\|slot:customer_name\|>(?=\s*(?:[,.!;:?]|$))")
 
@@ -92,68 +89,6 @@ class _Case:
             intent=intent.name if intent.score >= SURE_OF_INTENT else "",
             mood=self.request.analysis.sentiment.label,
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Pool:
-    """Everything that the ranker looks at for one request, before it has said anything."""
-
-    request: ReplyRequest
-    candidates: tuple[Candidate, ...]
-    """Retrieved ones first, in the order that retrieval gives them."""
-    expectation: Expectation
-    """What is likely to be said here, by the temperature that every ranker begins with."""
-    known: frozenset[str]
-    """Slots that can be filled."""
-    said: tuple[str, ...]
-    """The agent's earlier templates."""
-    place: Vectors
-    """The conversation in the matcher's space."""
-    plain: tuple[str, ...]
-    """What the plain encoder alone would find, as templates, nearest first."""
-
-    def without(self, source: DraftSource) -> Pool:
-        """The same without the candidates of one source, to see what it adds."""
-        return replace(self, candidates=tuple(one for one in self.candidates if one.source != source))
-
-    def looked_at(self, temperature: float) -> tuple[Expectation, list[Features]]:
-        """The candidates' features, and the expectation, at a ranker's temperature."""
-        expectation = self.expectation.sharpened(TEMPERATURE / temperature)
-        return expectation, features(self.candidates, expectation, self.known, self.said)
-
-    def ranked(self, ranker: Ranker, manner: Manner) -> list[Draft]:
-        """The drafts that are shown, best first, their slots filled."""
-        expectation, found = self.looked_at(ranker.temperature)
-        scores = ranker.scores(found)
-        negative, before = self.request.analysis.sentiment.negative, " ".join(self.said)
-        worth = scores * np.array([manner.weight(one.template) for one in self.candidates])
-        drafts = []
-        for at in choose(self.candidates, worth, expectation, self.request.count):
-            one, score = self.candidates[at], float(scores[at])
-            if score < FLOOR:
-                continue
-            template = manner.said(one.template, negative, before)
-            filled = slots.relexicalise(template, self.request.values, self.request.facts)
-            drafts.append(
-                Draft(
-                    filled.text,
-                    template,
-                    score,
-                    one.source,
-                    one.evidence,
-                    filled.unfilled,
-                    asdict(found[at]),
-                )
-            )
-        return drafts
-
-
-@dataclass(frozen=True, slots=True)
-class Explained:
-    """What came of one request: the drafts, best first, and what they were chosen from."""
-
-    drafts: tuple[Draft, ...]
-    pool: Pool
 
 
 class Pipeline:

@@ -14,7 +14,8 @@ from dataclasses import replace
 from stdnum import iban as iban_numbers
 from stdnum import luhn
 
-from nlp.moments import DATES, TIMES, date_value, time_value
+from nlp.emails import find_emails
+from nlp.moments import DATES, TIMES, date_value, is_courtesy, time_value
 from nlp.phones import find_phones
 from nlp.places import COUNTRIES, POSTCODES
 from nlp.types import Entity
@@ -23,6 +24,8 @@ FOUND = 1.0
 """Score of a value whose form or check leaves no doubt."""
 LIKELY = 0.9
 """Score of a value that is told by the words around it."""
+WEAK = 0.7
+"""Score of a value that looks like one of its kind and may be another: the tagger may know better."""
 
 Span = tuple[int, int, str, float]
 """(start, end, normalised value, score)"""
@@ -63,22 +66,39 @@ def _matches(
 
 
 _URL = re.compile(r"\b(?:https?://|www\.)[^\s<>\"']*[^\s<>\"'.,;:!?)\]}]", re.IGNORECASE)
-_EMAIL = re.compile(r"(?<![\w.+-])[\w.+%-]{1,64}@(?:[\w-]{1,63}\.){1,8}[A-Za-z]{2,24}(?![\w@])")
 _IBAN = re.compile(r"\b[A-Za-z]{2}\d{2}(?: ?[A-Za-z0-9]{4}){2,7}(?: ?[A-Za-z0-9]{1,3})?\b")
-_CARD = re.compile(r"(?<![\w-])\d(?:[ -]?\d){12,18}(?![\w-])")
+_CARD = re.compile(r"(?<![\w-])\d(?:[ -]?\d){11,18}(?![\w-])")
+_CARD_GROUPS = re.compile(r"\d{4}([ -])\d{4}\1\d{4}\1\d{4}|3[47]\d\d([ -])\d{6}\2\d{5}")
 _CARD_WORDS = re.compile(r"\b(?:card|visa|mastercard|amex)\b[^.!?\n]{0,25}$", re.IGNORECASE)
+_CARD_END = re.compile(
+    r"\b(?:card|visa|mastercard|amex)\b(?:\s+(?:number|no\.?|that|which))?\s+"
+    r"(?:ending|ends|end)(?:\s+(?:in|with|on|is|number|digits)){0,2}\s*:?\s*(\d{4})(?![\w-]|[.,]\d)"
+    r"|\blast\s+(?:4|four)(?:\s+(?:digits?|numbers?))?\s+(?:of|on|for)\s+(?:(?:my|the|that|a|this|our)\s+)?"
+    r"(?:(?:credit|debit|bank|visa|new|old)\s+){0,2}(?:card|visa|mastercard|amex)(?:\s+(?:number|no\.?))?"
+    r"(?:\s+(?:is|are|was))?\s*:?\s*(\d{4})(?![\w-]|[.,]\d)",
+    re.IGNORECASE,
+)
 _INVOICE = re.compile(r"\bINV(?:OICE)?[-_/ ]?(?=[\d-]*\d)\d[\d/-]{2,}\d\b", re.IGNORECASE)
-_S10 = re.compile(r"\b[A-Z]{2,4} ?\d{9,12} ?[A-Z]{2}\b", re.IGNORECASE)
+_S10 = re.compile(r"\b(?:(?i:[A-Z]{2,4}\d{9,12}[A-Z]{2})|[A-Z]{2} ?\d{9} ?[A-Z]{2})\b")
 _UPS = re.compile(r"\b1Z(?: ?[0-9A-Z]){16}\b", re.IGNORECASE)
 _LONG_CODE = re.compile(r"\b(?:J[DJ]|[A-Z]{4})\d{12,20}\b", re.IGNORECASE)
 _LONG_DIGITS = re.compile(r"(?<![\w.,+-])\d{12,22}(?![\w-]|[.,]\d)")
+_WORDS = frozenset(
+    """
+    a i ad ah am an and any are as at be but by can did do eh etc fax for get go got had has he her hey
+    hi him his how id if in is it its job let lot me mr ms mrs my nah new no nor not now of off oh ok
+    old on one or our out own pay per pin put ref sir six so ssn tax tel ten the to too two up us use
+    via was way we who why yes you zip
+    """.split()
+)
+"""Short words that stand before a number and belong to none."""
 _ORDER_FORM = re.compile(
     r"(?<![\w-])#?([A-Z]{2,3}(?:-\d{5,10}|\d{6,8}| \d{6}))(?![\w-]|[.,]\d)", re.IGNORECASE
 )
 _HASH_NUMBER = re.compile(r"(?<![\w&])#\s?(\d{4,12})(?![\w-]|[.,]\d)")
 _BARE_NUMBER = re.compile(
     r"\A\W*(?:(?:it'?s|it is|its|that'?s|yes|yep|yeah|sure|ok|okay|here|the number is|number|no\.?|is)"
-    r"[\s,:.!-]*){0,3}#?(\d{5,11})(?:[\s,.!]*(?:thanks|thank you|please|pls|ta|cheers))?\W*\Z",
+    r"[\s,:.!-]*){0,3}#?(\d{6,11})(?:[\s,.!]*(?:thanks|thank you|please|pls|ta|cheers))?\W*\Z",
     re.IGNORECASE,
 )
 _ACCOUNT_FORM = re.compile(r"\b(?:ACC(?:OUNT|T)?|CUST|CUS)[-_]?\d{4,12}\b", re.IGNORECASE)
@@ -100,13 +120,38 @@ _NOT_COUPONS = frozenset(
 
 
 def _cards(text: str) -> Iterator[Span]:
-    """Digits that pass the Luhn check, or that are called a card number in the same sentence."""
+    """Digits that pass the Luhn check, are grouped as on a card, or are called a card in the same sentence.
+
+    A mistyped card number is as private as a right one. Of a card that is only told by its end, the end.
+    """
     for match in _CARD.finditer(text):
         digits = _compact(match[0])
-        if digits[0] in "23456" and luhn.is_valid(digits):
+        if len(digits) > 12 and digits[0] in "23456" and luhn.is_valid(digits):
             yield match.start(), match.end(), digits, FOUND
-        elif _CARD_WORDS.search(text, max(0, match.start() - 40), match.start()):
+        elif (
+            _CARD_WORDS.search(text, max(0, match.start() - 40), match.start())
+            or _CARD_GROUPS.fullmatch(match[0])
+            or (len(digits) == 16 and digits[0] in "2456")
+        ):
             yield match.start(), match.end(), digits, LIKELY
+    for match in _CARD_END.finditer(text):
+        group = 1 if match[1] else 2
+        yield match.start(group), match.end(group), match[group], LIKELY
+
+
+def _order_form(text: str) -> Iterator[Span]:
+    """TT-104823, tt104823 and TT 104823; letters apart from the digits count only where they are no word."""
+    for match in _ORDER_FORM.finditer(text):
+        letters = re.split(r"[ -]", match[1])[0]
+        apart = " " in match[1]
+        if not (apart and letters.lower() in _WORDS):
+            yield match.start(1), match.end(1), _order_value(match[1]), WEAK if apart else LIKELY
+
+
+def _dates(text: str) -> Iterator[Span]:
+    for match in DATES.finditer(text):
+        if not is_courtesy(text, match.start(), match.end()):
+            yield match.start(), match.end(), date_value(match[0]), LIKELY
 
 
 def _ibans(text: str) -> Iterator[Span]:
@@ -139,9 +184,15 @@ def _order_value(value: str) -> str:
     return f"{parts[1].upper()}-{parts[2]}" if parts else value.upper()
 
 
+def _account_value(value: str) -> str:
+    return _compact(value) if " " in value else value.upper()
+
+
+_ACCOUNT_WORDS = "account|acct|acc|a/c|customer|client|membership|member|subscriber|policy"
+_ACCOUNT_CODE = rf"(?:\d{{2,6}}(?: \d{{2,6}}){{1,5}}|{_CODE})"
 _ORDER_CODE = r"(?:[A-Z]{2,3} )?" + _CODE
 RULES: tuple[tuple[str, Rule], ...] = (
-    ("email", _matches(_EMAIL, str.lower)),
+    ("email", find_emails),
     ("url", _matches(_URL, str)),
     ("iban", _ibans),
     ("invoice_number", _matches(_INVOICE, lambda v: re.sub(r"[_/ ]", "-", v.upper()))),
@@ -151,24 +202,25 @@ RULES: tuple[tuple[str, Rule], ...] = (
     ("tracking_number", _matches(_named("tracking|consignment|parcel|shipment|waybill"), _compact, least=8)),
     ("invoice_number", _matches(_named("invoice|bill|receipt"), str.upper, LIKELY, least=4)),
     ("order_id", _matches(_named("orders?|purchase|ord", _ORDER_CODE), _order_value, least=4)),
-    ("order_id", _matches(_ORDER_FORM, _order_value, LIKELY)),
+    ("order_id", _matches(_named("booking|reservation|confirmation"), str.upper, LIKELY, least=4)),
+    ("order_id", _order_form),
     (
         "account_id",
-        _matches(_named("account|acct|customer|client|membership|member"), str.upper, LIKELY, least=4),
+        _matches(_named(_ACCOUNT_WORDS, _ACCOUNT_CODE), _account_value, LIKELY, least=4),
     ),
     ("account_id", _matches(_ACCOUNT_FORM, str.upper)),
     ("card", _cards),
     ("amount", _matches(_MONEY, _spaced)),
-    ("date", _matches(DATES, date_value, LIKELY)),
+    ("date", _dates),
     ("time", _matches(TIMES, time_value, LIKELY)),
     ("phone", find_phones),
     ("order_id", _matches(_HASH_NUMBER, str, LIKELY)),
-    ("order_id", _matches(_BARE_NUMBER, str, LIKELY)),
-    ("tracking_number", _matches(_LONG_DIGITS, str, LIKELY)),
+    ("order_id", _matches(_BARE_NUMBER, str, WEAK)),
+    ("tracking_number", _matches(_LONG_DIGITS, str, WEAK)),
     ("coupon_code", _coupons),
     ("coupon_code", _coupon_form),
     ("address", _matches(POSTCODES, lambda v: _spaced(v).upper(), LIKELY)),
-    ("country", _matches(COUNTRIES, _spaced, LIKELY)),
+    ("country", _matches(COUNTRIES, _spaced, WEAK)),
 )
 
 
@@ -217,20 +269,60 @@ def _claim(taken: list[Entity], found: Iterable[Entity]) -> None:
 
 
 def merge(text: str, certain: Sequence[Entity], guessed: Sequence[Entity]) -> tuple[Entity, ...]:
-    """What the rules found, and of the tagger's guesses what does not contradict it.
+    """What the rules found and what the tagger guessed; where they contradict each other, the surer one.
 
     Where both found the same type, the two are one span: a postcode and the street before it, or
-    "next Friday" and "Friday evening".
+    "next Friday" and "Friday evening". A name may hold a country ("jamaica joseph"), and a guess that
+    runs on into a number of a known form is cut off there.
     """
     kept = list(certain)
     for guess in guessed:
-        touching = [other for other in kept if _touches(text, guess, other)]
-        if not touching:
-            kept.append(guess)
-        elif all(other.type == guess.type and other.source == "recogniser" for other in touching):
+        if guess.type == "date" and is_courtesy(text, guess.start, guess.end):
+            continue
+        touching = [other for other in certain if other in kept and _touches(text, guess, other)]
+        if touching and not all(other.type == guess.type for other in touching):
+            beaten = [other for other in touching if _beats(guess, other)]
+            kept = [other for other in kept if other not in beaten]
+            rest = [other for other in touching if other not in beaten]
+            cut = _cut(text, guess, rest)
+            if cut:
+                kept.append(cut)
+        elif any(other.source == "catalogue" or other.score == FOUND for other in touching):
+            continue
+        else:
             kept = [other for other in kept if other not in touching]
-            kept.append(_union(text, guess, touching))
+            kept.append(_union(text, guess, touching) if touching else guess)
     return tuple(sorted(kept, key=lambda entity: entity.start))
+
+
+_WIDE = frozenset({"address", "person", "company", "product", "city", "place"})
+"""Types of several words, of which a part may still be right."""
+
+
+def _beats(guess: Entity, other: Entity) -> bool:
+    """Whether a guess of another type stands rather than what a rule found."""
+    if other.source == "catalogue" or other.score > WEAK:
+        return False
+    if other.type == "country":
+        return guess.start <= other.start and other.end <= guess.end and guess.text != other.text
+    return guess.score > other.score
+
+
+def _cut(text: str, guess: Entity, others: Sequence[Entity]) -> Entity | None:
+    """The part of a guess of several words that stands before or behind what is surer."""
+    if not others:
+        return guess
+    if guess.type not in _WIDE:
+        return None
+    first, last = min(other.start for other in others), max(other.end for other in others)
+    start, end = (guess.start, first) if guess.start < first else (last, guess.end)
+    while start < end and not text[start].isalnum():
+        start += 1
+    while end > start and not text[end - 1].isalnum():
+        end -= 1
+    if end - start < 2:
+        return None
+    return replace(guess, text=text[start:end], start=start, end=end, value=_spaced(text[start:end]))
 
 
 def _touches(text: str, guess: Entity, other: Entity) -> bool:

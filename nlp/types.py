@@ -63,6 +63,10 @@ class Entity:
     source: Literal["recogniser", "tagger", "catalogue"]
 
 
+OUT_OF_SCOPE = "out_of_scope"
+"""The intent of a message that the shop's intents do not cover."""
+
+
 @dataclass(frozen=True, slots=True)
 class Intent:
     """What the customer wants; `score` is a probability."""

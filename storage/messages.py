@@ -6,9 +6,9 @@ customer before that, because a first message makes the conversation.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, func, select, update
@@ -22,6 +22,9 @@ from storage.schema import accounts, conversations, customers
 from storage.schema import messages as table
 from storage.stamps import new_id, now
 from storage.transaction import Transaction
+
+_AT_ONCE: Final = 1_000
+"""Ids in one statement: databases bound the number of parameters."""
 
 
 async def receive(
@@ -241,6 +244,18 @@ async def recent_messages(
         latest = latest.where(table.c.seq <= up_to_seq)
     rows = await tx.all(latest.order_by(table.c.seq.desc()).limit(limit))
     return [build(Message, row, table) for row in reversed(rows)]
+
+
+async def texts_of(tx: Transaction, message_ids: Sequence[UUID]) -> dict[UUID, str]:
+    """The texts of those of the messages that are there."""
+    found: dict[UUID, str] = {}
+    for start in range(0, len(message_ids), _AT_ONCE):
+        some = table.c.id.in_(message_ids[start : start + _AT_ONCE])
+        found |= {
+            row[table.c.id]: row[table.c.text]
+            for row in await tx.all(select(table.c.id, table.c.text).where(some))
+        }
+    return found
 
 
 async def message(tx: Transaction, message_id: UUID) -> Message:

@@ -17,6 +17,8 @@ from storage.records_admin import AuditEntry as AuditEntry
 from storage.records_admin import CannedReply as CannedReply
 from storage.records_admin import HelpArticle as HelpArticle
 from storage.records_admin import ModelVersion as ModelVersion
+from storage.records_admin import NamedIntent as NamedIntent
+from storage.records_admin import Opening as Opening
 from storage.records_admin import ReplyPair as ReplyPair
 from storage.records_admin import RunState as RunState
 from storage.records_admin import SignInSession as SignInSession

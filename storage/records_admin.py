@@ -56,6 +56,33 @@ class ReplyPair:
 
 
 @dataclass(frozen=True, slots=True)
+class NamedIntent:
+    """An intent that an admin has named; `examples` holds (message_id, text), oldest first."""
+
+    id: UUID
+    name: str
+    examples: tuple[tuple[UUID, str], ...]
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """The customer's first message of a conversation, with its reading where there is one.
+
+    `spans` holds where its entities are; `vector` is its float32 embedding; it and the intent are None
+    for what was never read, such as imported conversations.
+    """
+
+    message_id: UUID
+    text: str
+    intent: str | None
+    intent_score: float | None
+    spans: tuple[tuple[int, int], ...]
+    vector: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
 class Account:
     """Somebody who works here."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Index, Table, Uuid
+from sqlalchemy import Column, ForeignKey, Index, Table, Uuid
 
 from storage.columns import (
     Json,
@@ -106,4 +106,22 @@ settings = Table(
     Column("name", Words(100), primary_key=True),
     Column("value", Json(), nullable=False),
     moment("updated_at"),
+)
+
+named_intents = Table(
+    "named_intents",
+    metadata,
+    id_column(),
+    Column("name", Words(100), nullable=False, unique=True),
+    moment("created_at"),
+    moment("updated_at"),
+)
+
+# the messages themselves, not copies: who is erased leaves the examples too
+named_intent_examples = Table(
+    "named_intent_examples",
+    metadata,
+    Column("intent_id", Uuid(), ForeignKey("named_intents.id", ondelete="CASCADE"), primary_key=True),
+    Column("message_id", Uuid(), ForeignKey("messages.id", ondelete="CASCADE"), primary_key=True),
+    Index(None, "message_id"),
 )

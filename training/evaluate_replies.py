@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 
 from nlp.memory import Knowledge, templates_of
-from nlp.pipeline import USUAL, Explained, Pipeline
+from nlp.pipeline import Pipeline
+from nlp.pool import USUAL, Explained
 from nlp.ranking import Ranker
 from nlp.reading import Reader
 from nlp.registry import Version

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from nlp.pipeline import Pool
+from nlp.pool import Pool
 from nlp.ranking import TEMPERATURE, Features, Ranker
 
 Vectors = NDArray[np.float32]

@@ -34,7 +34,8 @@ from nlp.errors import RegistryError
 from nlp.generator import Generator
 from nlp.matcher import Matcher
 from nlp.memory import Knowledge, build_index
-from nlp.pipeline import USUAL, Explained, Pipeline, Pool
+from nlp.pipeline import Pipeline
+from nlp.pool import USUAL, Explained, Pool
 from nlp.reading import Reader
 from nlp.registry import STARTER, Registry, Version
 from training import evaluate_replies as asking

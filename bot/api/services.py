@@ -12,6 +12,7 @@ from bot.api.limits import Limits
 from bot.api.metrics import Metrics
 from bot.conversation import Conversation
 from bot.live import Live
+from bot.new_intents import NewIntents
 from bot.passwords import Passwords
 from bot.settings import Settings
 from storage.database import Database
@@ -43,6 +44,7 @@ class Services:
     settings: Settings
     db: Database
     conversations: Conversation
+    new_intents: NewIntents
     live: Live
     passwords: Passwords
     limits: Limits

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from nlp.memory import Knowledge
-from nlp.pipeline import FLOOR, Pipeline, _ready, foreign_values, unfounded
+from nlp.pipeline import Pipeline, _ready, foreign_values, unfounded
+from nlp.pool import FLOOR
 from nlp.registry import STARTER, STARTER_FOLDER, verify
 from nlp.slots import token
 from nlp.types import KnowledgeItem, ReplyRequest, Turn

@@ -9,10 +9,10 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from storage import accounts, conversations
+from storage import accounts, analyses, conversations
 from storage.database import Database
 from storage.migrations import upgrade
-from storage.records import Account, CandidateRecord, Customer, Received
+from storage.records import Account, AnalysisRecord, CandidateRecord, Customer, Received
 from tests.postgres import empty, on_server, run_apart
 
 Say = Callable[..., Awaitable[Received]]
@@ -75,6 +75,19 @@ def say() -> Say:
         return await db.write(lambda tx: conversations.receive(tx, customer_id=customer_id, **given))
 
     return receive
+
+
+@pytest.fixture
+def read_as() -> Callable[..., Awaitable[None]]:
+    """Store the reading of a message."""
+
+    async def store(
+        db: Database, message_id: UUID, *, intent: str = "other", score: float = 0.9, vector: bytes
+    ) -> None:
+        reading = AnalysisRecord(message_id, "v", "en", 1.0, 0.1, 0.8, 0.1, intent, score, (), 1.0)
+        await db.write(lambda tx: analyses.save_analysis(tx, reading, embedding=vector))
+
+    return store
 
 
 @pytest.fixture

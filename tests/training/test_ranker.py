@@ -8,7 +8,7 @@ import numpy as np
 
 from nlp.expectation import Expectation
 from nlp.manner import Manner
-from nlp.pipeline import Pool
+from nlp.pool import Pool
 from nlp.ranking import TEMPERATURE, Candidate, Features
 from nlp.types import Analysis, Intent, ReplyRequest, Sentiment
 from training.ranker import TEMPERATURES, best_temperature, fit_scorer, fit_to_truths

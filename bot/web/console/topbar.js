@@ -29,7 +29,10 @@ export function start() {
     models.hidden = !MODELS[state.models];
     say(models, MODELS[state.models] ?? "");
   });
-  on(["account"], () => say(document.getElementById("me"), state.account?.name ?? ""));
+  on(["account"], () => {
+    say(document.getElementById("me"), state.account?.name ?? "");
+    document.getElementById("intents").hidden = state.account?.role !== "admin";
+  });
   look();
 }
 

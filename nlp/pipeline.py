@@ -328,7 +328,7 @@ def unfounded(template: str, grounds: str) -> list[str]:
 
 
 def foreign_values(template: str, said: str) -> list[str]:
-    """Numbers of four digits or more and e-mail addresses in a template that nobody here has said.
+    """Long numbers, codes of letters and digits, and e-mail addresses that nobody here has said.
 
     The last door: whatever delexicalising missed in another customer's conversation stops here.
     """
@@ -336,4 +336,5 @@ def foreign_values(template: str, said: str) -> list[str]:
     lowered = said.lower()
     raw = " ".join(text for text, slot in slots.pieces(template) if slot is None)
     numbers = [n for n in re.findall(r"\d(?:[ ()./-]?\d){3,}", raw) if re.sub(r"[^0-9]", "", n) not in known]
-    return numbers + [m for m in re.findall(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+", raw) if m.lower() not in lowered]
+    others = re.findall(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+|\b(?=[a-z]*\d)(?=\d*[a-z])\w{6,}", raw, re.IGNORECASE)
+    return numbers + [one for one in others if one.lower() not in lowered]

@@ -91,6 +91,7 @@ def test_another_customers_values_are_stopped_at_the_last_door() -> None:
         "44 7700 989249",
         "zoe@mail.example",
     ]
+    assert foreign_values("Great, here is the password: hw31jmt8frq", said) == ["hw31jmt8frq"]
     assert foreign_values("I have TT-104823 and 02079460182, 2 pieces, 14 days.", said) == []
 
 

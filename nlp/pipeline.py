@@ -207,9 +207,10 @@ class Pipeline:
     ) -> list[Evidence]:
         """The replies that the ranker sees: half by their order, half by how much they cover.
 
-        What can't be filled here, or asks for what is known, is none.
+        What asks for what is known is none, and what can't be filled only where nothing else is there.
         """
-        ready = [one for one in found if _ready(one.text, known)]
+        found = [one for one in found if not asked_slots(one.text) & known]
+        ready = [one for one in found if not _open(one.text, known)]
         half = REPLIES_AS_CANDIDATES // 2
         wide: list[int] = []
         if len(ready) > REPLIES_AS_CANDIDATES:
@@ -217,7 +218,8 @@ class Pipeline:
             vectors = np.stack([sentences[one.text] for one in ready])
             wide = expectation.cover(vectors, np.ones(len(ready), np.float32), half, alike=ALIKE)
         wanted = list(dict.fromkeys([*range(half), *wide, *range(len(ready))]))[:REPLIES_AS_CANDIDATES]
-        return [ready[at] for at in sorted(wanted) if at < len(ready)]
+        kept = [ready[at] for at in sorted(wanted) if at < len(ready)]
+        return kept or sorted(found, key=lambda one: _open(one.text, known))[:REPLIES_AS_CANDIDATES]
 
     def _match(self, place: Vectors, negative: float) -> Vectors:
         """How well each remembered reply answers a conversation in this mood."""
@@ -314,10 +316,9 @@ def _usable(
     return [(one, _unaddressed(one.text, known)) for one in found if not foreign_values(one.text, said)]
 
 
-def _ready(template: str, known: frozenset[str]) -> bool:
-    """Can it be filled, but for what an agent looks up, and does it ask for nothing that is known?"""
-    fillable = set(slots.slots_in(template)) <= known.union(slots.LOOKUP_SLOTS)
-    return fillable and not asked_slots(template) & known
+def _open(template: str, known: frozenset[str]) -> int:
+    """How many slots can't be filled, but for those that an agent looks up."""
+    return len(set(slots.slots_in(template)) - known.union(slots.LOOKUP_SLOTS))
 
 
 def unfounded(template: str, grounds: str) -> list[str]:

@@ -276,7 +276,7 @@ def merge(text: str, certain: Sequence[Entity], guessed: Sequence[Entity]) -> tu
     runs on into a number of a known form is cut off there.
     """
     kept = list(certain)
-    for guess in guessed:
+    for guess in map(_without_tail, guessed):
         if guess.type == "date" and is_courtesy(text, guess.start, guess.end):
             continue
         touching = [other for other in certain if other in kept and _touches(text, guess, other)]
@@ -293,6 +293,20 @@ def merge(text: str, certain: Sequence[Entity], guessed: Sequence[Entity]) -> tu
             kept = [other for other in kept if other not in touching]
             kept.append(_union(text, guess, touching) if touching else guess)
     return tuple(sorted(kept, key=lambda entity: entity.start))
+
+
+_TAIL = re.compile(
+    r"(?:[\s,]+(?:and|my|is|with|ph|phone|mobile|cell|tel|contact|no|number|e-?mail))+\Z", re.IGNORECASE
+)
+
+
+def _without_tail(guess: Entity) -> Entity:
+    """An address without the words that lead over to what follows: "12 Mill Lane ph", "... and mobile no"."""
+    tail = _TAIL.search(guess.text) if guess.type == "address" else None
+    if tail is None:
+        return guess
+    text = guess.text[: tail.start()]
+    return replace(guess, text=text, end=guess.start + len(text), value=_spaced(text))
 
 
 _WIDE = frozenset({"address", "person", "company", "product", "city", "place"})
@@ -322,7 +336,8 @@ def _cut(text: str, guess: Entity, others: Sequence[Entity]) -> Entity | None:
         end -= 1
     if end - start < 2:
         return None
-    return replace(guess, text=text[start:end], start=start, end=end, value=_spaced(text[start:end]))
+    part = replace(guess, text=text[start:end], start=start, end=end, value=_spaced(text[start:end]))
+    return _without_tail(part)
 
 
 def _touches(text: str, guess: Entity, other: Entity) -> bool:

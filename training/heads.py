@@ -140,7 +140,7 @@ def train_intents(
 PLANS = {
     "sentiment": Plan(epochs=3),
     "intents": Plan(epochs=5),
-    "entities": Plan(epochs=2, changes_rate=2e-3, head_rate=2e-3),
+    "entities": Plan(epochs=4, changes_rate=2e-3, head_rate=2e-3),
 }
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nlp.encoder import Encoder
-from nlp.entities import LABELS, best_path, word_shapes
+from nlp.entities import LABELS, EntityHead, best_path, word_shapes
 from nlp.heads import Heads
 from nlp.types import Entity
 
@@ -59,3 +59,12 @@ def test_shapes_see_what_a_lower_casing_encoder_does_not() -> None:
     assert shapes[0, 3].tolist() == [0, 0, 1, 0, 1, 0, 1]
     assert not shapes[0, 0].any()
     assert not shapes[0, 4].any()
+
+
+def test_numbers_that_must_not_be_missed_are_kept_from_a_lower_score_on() -> None:
+    head = EntityHead()
+    head.floor = 0.6
+    scores = np.full((2, len(LABELS)), -9.0, dtype=np.float32)
+    scores[0, LABELS.index("B-person")] = scores[1, LABELS.index("B-account_id")] = np.log(0.45)
+    found = head._spans("anna 4417", [(0, 4), (5, 9)], [0, 1], scores)
+    assert [(e.type, e.text) for e in found] == [("account_id", "4417")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nlp.memory import Knowledge
-from nlp.pipeline import Pipeline, _ready, foreign_values, unfounded
+from nlp.pipeline import Pipeline, _open, foreign_values, unfounded
 from nlp.pool import FLOOR
 from nlp.registry import STARTER, STARTER_FOLDER, verify
 from nlp.slots import token
@@ -111,12 +111,11 @@ def test_glad_tidings_are_no_answer_to_a_complaint() -> None:
     assert [one.id for one, _ in case.found] == ["late"]
 
 
-def test_what_can_not_be_filled_or_asks_for_the_known_is_no_candidate() -> None:
+def test_slots_that_nobody_can_fill_are_counted() -> None:
     order = token("order_id")
-    assert _ready(f"I'm asking the courier about {order}.", frozenset({"order_id"}))
-    assert not _ready(f"I'm asking the courier about {order}.", frozenset())
-    assert not _ready("Could you send me the order number, please?", frozenset({"order_id"}))
-    assert _ready(f"It comes on {token('eta_date')}.", frozenset()), "what an agent looks up stays open"
+    assert _open(f"I'm asking the courier about {order}.", frozenset({"order_id"})) == 0
+    assert _open(f"I'm asking the courier about {order} for {token('email')}.", frozenset()) == 2
+    assert _open(f"It comes on {token('eta_date')}.", frozenset()) == 0, "what an agent looks up stays open"
 
 
 def test_nobody_is_asked_for_what_they_have_said(brain: Pipeline) -> None:

@@ -46,6 +46,21 @@ def test_an_order_number_is_found_however_it_is_written(text: str, value: str) -
         ("call 020 7946 0182", "phone", "+442079460182"),
         ("+49 30 901820", "phone", "+4930901820"),
         ("pay with 4111 1111 1111 1111", "card", "4111111111111111"),
+        ("pay with 4111 1111 1111 1112", "card", "4111111111111112"),
+        ("my card no is 7412 8963 1236", "card", "741289631236"),
+        ("the card ending in 4417", "card", "4417"),
+        ("last four digits of my debit card are 4417", "card", "4417"),
+        ("account number is 7655 9876 3456", "account_id", "765598763456"),
+        ("my account number is 456212", "account_id", "456212"),
+        ("booking reference KX77120", "order_id", "KX77120"),
+        ("mobile no 12345678", "phone", "12345678"),
+        ("newark ny 13760 7163902964", "phone", "+447163902964"),
+        ("0161 496 0182 ext 12", "phone", "+441614960182"),
+        ("on the 9th of March. Thanks", "date", "9th of March"),
+        ("by 9 Aug. please", "date", "9 Aug."),
+        ("the day after tomorrow", "date", "day after tomorrow"),
+        ("at 7 25 p.m.", "time", "7 25 p.m."),
+        ("at 5:30 in the afternoon", "time", "5:30 in the afternoon"),
         ("GB82 WEST 1234 5698 7654 32 is mine", "iban", "GB82WEST12345698765432"),
         ("see https://ternandthistle.example/track.", "url", "https://ternandthistle.example/track"),
         ("I paid £1,245.90", "amount", "£1,245.90"),
@@ -97,6 +112,35 @@ def test_products_of_the_catalogue_win_and_keep_their_spelling() -> None:
     assert found("brae sleeping bags", catalogue) == []
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "How may I help you today?",
+        "How can I assist you with your order today?",
+        "Is there anything else I can do for you today?",
+        "Thank you for contacting us today.",
+        "thanks for shopping with Tern today",
+        "Have a great day today!",
+        "how are you doing today",
+        "What brings you in today?",
+        "thats all i need today",
+        "no nothing else for today",
+        "thank you for all your help today",
+    ],
+)
+def test_today_in_a_greeting_or_thanks_is_no_date(text: str) -> None:
+    assert found(text) == []
+    assert merge(text, recognise(text), [guess("date", text, "today")]) == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["I need it today", "the item I bought today", "what time today?", "what can I do to get it today?"],
+)
+def test_today_is_a_date_where_a_day_is_meant(text: str) -> None:
+    assert found(text) == [("date", "today")]
+
+
 def guess(kind: str, text: str, part: str) -> Entity:
     start = text.index(part)
     return Entity(kind, part, start, start + len(part), part, 0.8, "tagger")
@@ -114,8 +158,61 @@ def test_a_guess_that_contradicts_a_recogniser_is_dropped() -> None:
     assert [(e.type, e.text) for e in merged] == [("order_id", "104823"), ("person", "anna")]
 
 
+def test_a_name_that_holds_a_country_is_one_name() -> None:
+    text = "my name is jamaica joseph"
+    merged = merge(text, recognise(text), [guess("person", text, "jamaica joseph")])
+    assert [(e.type, e.text) for e in merged] == [("person", "jamaica joseph")]
+
+
+def test_a_sure_guess_stands_against_a_number_that_only_looks_like_an_order() -> None:
+    assert found("13102018") == [("order_id", "13102018")]
+    merged = merge("13102018", recognise("13102018"), [guess("date", "13102018", "13102018")])
+    assert [(e.type, e.text) for e in merged] == [("date", "13102018")]
+
+
+def test_an_address_that_runs_on_into_a_phone_number_is_cut_off_there() -> None:
+    text = "798 south mill st houston ph 2155550140"
+    merged = merge(text, recognise(text), [guess("address", text, text)])
+    assert [(e.type, e.text) for e in merged] == [
+        ("address", "798 south mill st houston"),
+        ("phone", "2155550140"),
+    ]
+
+
+def test_two_lines_of_an_address_are_both_kept() -> None:
+    text = "28030 Edeby 55"
+    merged = merge(
+        text, recognise(text), [guess("address", text, "28030"), guess("address", text, "Edeby 55")]
+    )
+    assert [e.text for e in merged] == ["28030", "Edeby 55"]
+
+
 @pytest.mark.parametrize(
-    "piece", [" ", "1", "a", "order ", "1-", "order 1-", "@", "a.", "0 ", "é", "(", "£1,"]
+    "piece",
+    [
+        " ",
+        "1",
+        "a",
+        "order ",
+        "1-",
+        "order 1-",
+        "@",
+        "a.",
+        "0 ",
+        "é",
+        "(",
+        "£1,",
+        "a dot ",
+        "1 ",
+        "0 1 ",
+        "a at ",
+        "help ",
+        "account 12 ",
+        "card ending ",
+        "gmail",
+        "call me at ",
+        "you today ",
+    ],
 )
 def test_a_page_of_one_sign_comes_to_an_end(piece: str) -> None:
     """Patterns that backtrack without bound would hang here for hours."""

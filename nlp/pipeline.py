@@ -195,10 +195,10 @@ class Pipeline:
                 query, self._match(place, request.analysis.sentiment.negative), REPLIES_FOUND
             )
             expectation = Expectation.of(near.vectors, near.order, TEMPERATURE)
-            found = self._candidates(near.replies, expectation, known)
+            found = self._candidates(_own(near.replies, request), expectation, known)
             if article is not None and article.score >= ARTICLE_COSINE:
-                found.append(article)
-            usable = _usable(found, request, known)
+                found += _own([article], request)
+            usable = [(one, _unaddressed(one.text, known)) for one in found]
             cases.append(_Case(request, turns, known, place, article, usable, expectation, near.plain))
         return cases
 
@@ -308,12 +308,10 @@ def _unaddressed(template: str, known: frozenset[str]) -> str:
     return template if "customer_name" in known else _VOCATIVE.sub("", template)
 
 
-def _usable(
-    found: Sequence[Evidence], request: ReplyRequest, known: frozenset[str]
-) -> list[tuple[Evidence, str]]:
-    """What may be sent as it is, with its text for this customer."""
+def _own(found: Sequence[Evidence], request: ReplyRequest) -> list[Evidence]:
+    """What was found, without what holds another customer's values."""
     said = " ".join([*(t.text for t in request.turns), *request.facts.values()])
-    return [(one, _unaddressed(one.text, known)) for one in found if not foreign_values(one.text, said)]
+    return [one for one in found if not foreign_values(one.text, said)]
 
 
 def _open(template: str, known: frozenset[str]) -> int:

@@ -64,6 +64,11 @@ export function putSummary(summary) {
 
 const activity = ({ conversation, last_message }) => Date.parse(last_message?.at ?? conversation.updated_at);
 
+// The answer to a send may come after the news of its delivery: what has arrived is not on its way again.
+const ON_THE_WAY = ["pending", "sent", "delivered"];
+const farther = (known, fresh) =>
+  ON_THE_WAY.includes(fresh) && ON_THE_WAY.indexOf(known) > ON_THE_WAY.indexOf(fresh) ? known : fresh;
+
 // Messages of the open conversation, each once, by seq; ours on their way stand last.
 export function putMessages(messages) {
   const ids = new Set(messages.map((message) => message.id));
@@ -74,6 +79,7 @@ export function putMessages(messages) {
   );
   const merged = messages.map((message) => ({
     ...message,
+    delivery: farther(known.get(message.id)?.delivery, message.delivery),
     analysis: message.analysis ?? known.get(message.id)?.analysis ?? null,
   }));
   const place = (message) => message.seq ?? Infinity;

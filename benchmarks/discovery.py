@@ -14,16 +14,14 @@ intents' messages. Last, the time and memory of 20,000 messages.
 from __future__ import annotations
 
 import argparse
-import json
 import resource
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from harness import write_result
+from harness import say, told, write_result
 from sklearn.cluster import HDBSCAN, KMeans
 from sklearn.decomposition import PCA
 from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
@@ -65,16 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         result: dict[str, Any] = {"claim": "discovery", "rows": table}
     else:
         result = write_result("discovery", table, verdict(table))
-    if chosen.json:
-        print(json.dumps(result))
-    else:
-        for row in table:
-            print(row)
-    return 0
-
-
-def say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    return told(result, chosen.json)
 
 
 def loaded(data: Path, name: str, encoder: Encoder, limit: int | None) -> Data:

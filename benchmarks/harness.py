@@ -130,3 +130,25 @@ def write_result(
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{claim}.json").write_text(json.dumps(result, indent=1) + "\n")
     return result
+
+
+def kept_rows(claim: str, key: str, again: Sequence[str]) -> list[dict[str, Any]]:
+    """Rows of the kept result but those whose `key` is measured again; read as late as possible."""
+    path = RESULTS / f"{claim}.json"
+    rows = json.loads(path.read_text())["rows"] if path.exists() else []
+    return [row for row in rows if row[key] not in again]
+
+
+def told(result: Mapping[str, Any], as_json: bool) -> int:
+    """Print a result as one object or row by row; the exit status of a benchmark."""
+    if as_json:
+        print(json.dumps(result))
+    else:
+        for row in result["rows"]:
+            print(row)
+    return 0
+
+
+def say(*words: object) -> None:
+    """A line for the person who waits."""
+    print(*words, file=sys.stderr, flush=True)

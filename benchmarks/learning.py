@@ -13,12 +13,11 @@ from __future__ import annotations
 import argparse
 import json
 import random
-import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness import RESULTS, write_result
+from harness import kept_rows, say, told, write_result
 
 from nlp.registry import Registry, Version
 from training import evaluate_replies, files
@@ -71,26 +70,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     if chosen.quick:
         result: dict[str, Any] = {"claim": "learning", "rows": rows}
     else:
-        # Read as late as this: another set may have been measured meanwhile.
-        rows = [*kept(names), *rows]
+        # Another set may have been measured meanwhile.
+        rows = [*kept_rows("learning", "set", names), *rows]
         result = write_result("learning", rows, verdict(rows))
-    if chosen.json:
-        print(json.dumps(result))
-    else:
-        for row in rows:
-            print(row)
-    return 0
-
-
-def kept(again: Sequence[str]) -> Table:
-    """Rows of earlier runs for the sets that are not measured again."""
-    path = RESULTS / "learning.json"
-    rows: Table = json.loads(path.read_text())["rows"] if path.exists() else []
-    return [row for row in rows if row["set"] not in again]
-
-
-def say(*words: object) -> None:
-    print(*words, file=sys.stderr, flush=True)
+    return told(result, chosen.json)
 
 
 def progress(what: str, done: int, total: int) -> None:

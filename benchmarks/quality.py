@@ -11,24 +11,19 @@ retrieval alone and generation alone (replies); they are measured on the same ro
 from __future__ import annotations
 
 import argparse
-import html
 import json
-import random
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import learning
-from harness import RESULTS, write_result
+from drafts_page import page_of_drafts
+from harness import kept_rows, say, told, write_result
 from peer_presidio import Presidio
 from sklearn.linear_model import LogisticRegression
 from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
-from nlp.memory import Knowledge
-from nlp.pipeline import Pipeline
 from nlp.reading import Reader
 from nlp.recognisers import recognise
 from nlp.registry import STARTER, STARTER_FOLDER, Version, verify
@@ -89,33 +84,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     version = verify(STARTER_FOLDER, STARTER)
     if chosen.drafts:
-        print(page_of_drafts(chosen.data, version, chosen.drafts, chosen.out, chosen.models))
+        print(page_of_drafts(chosen.data, version, chosen.drafts, SEED, chosen.out, chosen.models))
         return 0
-    rows = [] if chosen.only is None else kept(chosen.only)
-    for task in chosen.only or TASKS:
+    rows: Table = []
+    tasks = chosen.only or list(TASKS)
+    for task in tasks:
         say(f"{task}:")
         rows += [{"task": task, **row} for row in TASKS[task](chosen.data, version, chosen.quick)]
     if chosen.quick:
         result = {"claim": "quality", "rows": rows}
     else:
+        rows = [*kept_rows("quality", "task", tasks), *rows]
         result = write_result("quality", rows, verdict(rows))
-    if chosen.json:
-        print(json.dumps(result))
-    else:
-        for row in rows:
-            print(row)
-    return 0
-
-
-def kept(again: Sequence[str]) -> Table:
-    """Rows of earlier runs for the tasks that are not measured again."""
-    path = RESULTS / "quality.json"
-    rows: Table = json.loads(path.read_text())["rows"] if path.exists() else []
-    return [row for row in rows if row["task"] not in again]
-
-
-def say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    return told(result, chosen.json)
 
 
 def progress(*done: Any) -> None:
@@ -375,49 +356,6 @@ class written:  # noqa: N801 - reads as the statement that it is
 
     def __exit__(self, *error: object) -> None:
         self._folder.cleanup()
-
-
-# --- a page of drafts ---
-
-
-def page_of_drafts(data: Path, version: Version, count: int, out: Path, models: Path) -> Path:
-    """`count` moments of unseen ABCD and Bitext conversations with what would be suggested.
-
-    By the versions that benchmarks/learning.py trained, where they are in `models`; else by `version`,
-    with the conversations to learn from in its memory.
-    """
-    parts: list[str] = []
-    for name in ("abcd", "bitext"):
-        learn, ask = learning.parts(
-            data / "conversations" / learning.SETS[name], learning.LEARNED, learning.ASKED
-        )
-        known = learning.kept_version(name, models)
-        knowledge = None if known else Knowledge({}, (), list(evaluate_replies.items(learn)))
-        brain = Pipeline.load(known or version, knowledge)
-        moments = [(one, at) for one in ask for at in evaluate_replies.answers(one)]
-        chosen = random.Random(SEED).sample(moments, count // 2)
-        questions = evaluate_replies.questions_of(chosen, brain)
-        parts.append(f"<h2>{name}, version {html.escape(brain.version)}</h2>")
-        for question, made in zip(questions, evaluate_replies.explained(brain, questions), strict=True):
-            parts.append(moment(question.request.turns, question.truth, made.drafts))
-    out.mkdir(parents=True, exist_ok=True)
-    page = out / "drafts.html"
-    style = (
-        "body{font:15px/1.45 system-ui;max-width:60rem;margin:2rem auto} section{border-top:1px solid #ccc}"
-    )
-    page.write_text(
-        f"<!doctype html><meta charset=utf-8><style>{style}</style>{''.join(parts)}", encoding="utf-8"
-    )
-    return page
-
-
-def moment(turns: Sequence[Any], truth: str, drafts: Sequence[Any]) -> str:
-    said = "".join(f"<p><b>{t.role}</b> {html.escape(t.text[:400])}</p>" for t in turns[-4:])
-    offered = (
-        "".join(f"<li>{d.score:.2f} {d.source}: {html.escape(d.text)}</li>" for d in drafts)
-        or "<li>nothing</li>"
-    )
-    return f"<section>{said}<p><b>true reply</b> {html.escape(truth)}</p><ol>{offered}</ol></section>"
 
 
 if __name__ == "__main__":

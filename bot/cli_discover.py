@@ -6,11 +6,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from bot.failure import Failure
-from bot.lines import Progress, positive
+from bot.cli_parts import Progress, add_common, failing, positive
 from bot.models import chosen_version
 from bot.settings import Settings
-from nlp.errors import NlpError
 
 Result = dict[str, Any]
 
@@ -34,9 +32,7 @@ def add_to(commands: Any) -> None:
     discover.add_argument("--everything", action="store_true", help="group sure messages as well")
     discover.add_argument("--model", help="version that reads; default: the current one")
     discover.add_argument("--limit", type=positive, help="look at so many messages, drawn by the seed")
-    discover.add_argument("--seed", type=int, default=17)
-    discover.add_argument("--data-dir", dest="data_dir", help="folder of all state")
-    discover.add_argument("--json", action="store_true", help="print one JSON object")
+    add_common(discover)
     discover.set_defaults(run=_run, text=_lines)
 
 
@@ -44,9 +40,8 @@ def _run(settings: Settings, arguments: argparse.Namespace) -> Result:
     # Imported here: it takes seconds, and a wrong command line should be told at once.
     from nlp.reading import Reader
     from training.discovery import discover
-    from training.files import BadFile
 
-    try:
+    with failing():
         version = chosen_version(settings, arguments.model)
         found = discover(
             arguments.files,
@@ -56,8 +51,6 @@ def _run(settings: Settings, arguments: argparse.Namespace) -> Result:
             seed=arguments.seed,
             progress=Progress("").work,
         )
-    except (NlpError, BadFile) as error:
-        raise Failure(str(error)) from error
     return {"files": [path.name for path in arguments.files], "model": version.name, **found}
 
 

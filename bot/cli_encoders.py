@@ -6,10 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from bot.failure import Failure
-from bot.lines import Progress, positive
+from bot.cli_parts import Progress, add_common, failing, positive
 from bot.settings import Settings
-from nlp.errors import NlpError
 
 Result = dict[str, Any]
 
@@ -34,17 +32,15 @@ def add_to(commands: Any) -> None:
         help="minilm (the shipped one), a folder in Hugging Face layout, or a Hub id; say it once for each",
     )
     encoders.add_argument("--limit", type=positive, help="use so many rows, drawn by the seed")
-    encoders.add_argument("--seed", type=int, default=17)
-    encoders.add_argument("--json", action="store_true", help="print one JSON object")
+    add_common(encoders)
     encoders.set_defaults(run=_run, text=_lines)
 
 
 def _run(settings: Settings, arguments: argparse.Namespace) -> Result:
     # Imported here: it takes seconds, and a wrong command line should be told at once.
     from training.encoders import SHIPPED, compare
-    from training.files import BadFile
 
-    try:
+    with failing():
         figures = compare(
             arguments.file,
             arguments.task,
@@ -54,8 +50,6 @@ def _run(settings: Settings, arguments: argparse.Namespace) -> Result:
             device=settings.device,
             progress=Progress("").work,
         )
-    except (NlpError, BadFile) as error:
-        raise Failure(str(error)) from error
     return {"task": arguments.task, "file": arguments.file.name, **figures}
 
 

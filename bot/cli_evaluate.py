@@ -7,11 +7,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from bot.cli_parts import Progress, add_common, failing, indented, positive
 from bot.failure import Failure
-from bot.lines import Progress, indented, positive
 from bot.models import chosen_version
 from bot.settings import Settings
-from nlp.errors import NlpError
 from nlp.registry import Version
 
 Result = dict[str, Any]
@@ -39,10 +38,8 @@ def add_to(commands: Any) -> None:
         task.add_argument("file", type=Path, help=f"{form}, plain or .gz")
         task.add_argument("--model", help="version to measure; default: the current one")
         task.add_argument("--limit", type=positive, help="judge so many rows, drawn by the seed")
-        task.add_argument("--seed", type=int, default=17)
         task.add_argument("--report", type=Path, metavar="DIR", help="write a page of plots there")
-        task.add_argument("--data-dir", dest="data_dir", help="folder of all state")
-        task.add_argument("--json", action="store_true", help="print one JSON object")
+        add_common(task)
         if name in ("sentiment", "entities"):
             task.add_argument(
                 "--map",
@@ -67,10 +64,7 @@ def add_to(commands: Any) -> None:
 
 
 def _run(settings: Settings, arguments: argparse.Namespace) -> Result:
-    # Imported here: it takes seconds, and a wrong command line should be told at once.
-    from training.files import BadFile
-
-    try:
+    with failing():
         version = chosen_version(settings, arguments.model)
         figures = _figures(arguments, version, settings.device)
         if arguments.report:
@@ -79,8 +73,6 @@ def _run(settings: Settings, arguments: argparse.Namespace) -> Result:
             title = f"{arguments.task} of {arguments.file.name}, version {version.name}"
             page = write_report(arguments.report, title, figures)
             print(f"report: {page}", file=sys.stderr)
-    except (NlpError, BadFile) as error:
-        raise Failure(str(error)) from error
     figures.pop("plots", None)
     return {"task": arguments.task, "file": arguments.file.name, "model": version.name, **figures}
 

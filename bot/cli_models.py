@@ -6,10 +6,8 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
-from bot.failure import Failure
-from bot.lines import indented
+from bot.cli_parts import add_common, failing, indented
 from bot.settings import Settings
-from nlp.errors import RegistryError
 from nlp.registry import Registry, Version
 
 Result = dict[str, Any]
@@ -33,8 +31,7 @@ def add_to(commands: Any) -> None:
         action = actions.add_parser(name, help=about, epilog=f"example: {example}")
         if name in ("show", "promote"):
             action.add_argument("version")
-        action.add_argument("--data-dir", dest="data_dir", help="folder of all state")
-        action.add_argument("--json", action="store_true", help="print one JSON object")
+        add_common(action, seed=False)
         action.set_defaults(run=_checked(run), text=_lines)
 
 
@@ -42,10 +39,8 @@ def _checked(
     run: Callable[[Registry, argparse.Namespace], Result],
 ) -> Callable[[Settings, argparse.Namespace], Result]:
     def checked(settings: Settings, arguments: argparse.Namespace) -> Result:
-        try:
+        with failing():
             return run(Registry(settings.data_dir / "models"), arguments)
-        except RegistryError as error:
-            raise Failure(str(error)) from error
 
     return checked
 

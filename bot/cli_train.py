@@ -6,10 +6,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from bot.cli_parts import Progress, add_common, failing, indented
 from bot.failure import Failure
-from bot.lines import Progress, indented
 from bot.settings import Settings
-from nlp.errors import NlpError
 from nlp.registry import STARTER, Registry
 
 Result = dict[str, Any]
@@ -37,9 +36,7 @@ def add_to(commands: Any) -> None:
         help='lines of {"conversation_id", "turns"}, plain or .gz; may be given again',
     )  # fmt: skip
     train.add_argument("--minutes", type=float, default=45.0, help="about how long it may take (45)")
-    train.add_argument("--seed", type=int, default=17)
-    train.add_argument("--data-dir", dest="data_dir", help="folder of all state")
-    train.add_argument("--json", action="store_true", help="print one JSON object")
+    add_common(train)
     train.set_defaults(run=_run, text=_lines)
 
 
@@ -48,16 +45,13 @@ def _run(settings: Settings, arguments: argparse.Namespace) -> Result:
         raise Failure("--minutes takes a number above 0, such as 45")
     # Imported here: it takes seconds, and a wrong command line should be told at once.
     from training import round as rounds
-    from training.files import BadFile
 
     order = rounds.Order(
         tuple(arguments.data), arguments.base, arguments.minutes, arguments.seed, settings.device
     )
     registry = Registry(settings.data_dir / "models")
-    try:
+    with failing():
         version, facts = rounds.run(order, registry, settings.data_dir / "training", Progress("").work)
-    except (NlpError, BadFile) as error:
-        raise Failure(str(error)) from error
     return {"version": version.name, "folder": str(version.folder), **facts}
 
 

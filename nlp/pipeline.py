@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -47,7 +48,10 @@ MOOD_WEIGHT = 0.5
 """Sentence vectors hardly see a "not": "it has arrived" and "it has not" differ most in their mood."""
 OPPOSITE_MOOD = 0.6
 """A reply to a message whose P(negative) differs by more than this is no candidate at all."""
-_FIGURES = re.compile(r"\d+(?:[.,:/]\d+)*|[\w.+-]+@[\w-]+(?:\.[\w-]+)+|\b(?:https?://|www\.)[^\s<>]+")
+_ADDRESS = r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
+_FIGURES = re.compile(rf"\d+(?:[.,:/]\d+)*|{_ADDRESS}|\b(?:https?://|www\.)[^\s<>]+")
+_LONG_NUMBERS = re.compile(r"\d(?:[ ()./-]?\d){3,}")
+_CODES = re.compile(rf"{_ADDRESS}|\b(?=[a-z]*\d)(?=\d*[a-z])\w{{6,}}", re.IGNORECASE)
 _VOCATIVE = re.compile(r"(?:,\s*|\s+)<\|slot:customer_name\|>(?=\s*(?:[,.!;:?]|$))")
 
 
@@ -63,7 +67,6 @@ class _Case:
     article: Evidence | None
     found: list[tuple[Evidence, str]]
     expectation: Expectation
-    plain: list[str]
 
     @property
     def shown(self) -> list[Evidence]:
@@ -182,6 +185,13 @@ class Pipeline:
         """Only what was found, best match first, as templates: quick, since nothing is drafted."""
         return [[text for _, text in case.found] for case in self._cases(requests)]
 
+    def plain(self, requests: Sequence[ReplyRequest], count: int) -> list[list[str]]:
+        """What the untouched encoder alone would find, as templates, nearest first: a baseline."""
+        queries = query_vectors([self._turns(r) for r in requests], self._encoder.embed)
+        nothing = np.zeros(len(self._negative), dtype=np.float32)
+        found = [self._index.nearest_replies(query, nothing, count) for query in queries]
+        return [[one.text for one in near.replies] for near in found]
+
     def _cases(self, requests: Sequence[ReplyRequest]) -> list[_Case]:
         """Each request with what was retrieved for it."""
         spoken = [self._turns(r) for r in requests]
@@ -199,7 +209,7 @@ class Pipeline:
             if article is not None and article.score >= ARTICLE_COSINE:
                 found += _own([article], request)
             usable = [(one, _unaddressed(one.text, known)) for one in found]
-            cases.append(_Case(request, turns, known, place, article, usable, expectation, near.plain))
+            cases.append(_Case(request, turns, known, place, article, usable, expectation))
         return cases
 
     def _candidates(
@@ -284,9 +294,7 @@ class Pipeline:
                 )
             )
         said = tuple(text for role, text in case.turns if role == "agent")
-        return Pool(
-            case.request, tuple(candidates), case.expectation, case.known, said, case.place, tuple(case.plain)
-        )
+        return Pool(case.request, tuple(candidates), case.expectation, case.known, said, case.place)
 
     def _sentences(self, templates: Sequence[str]) -> dict[str, Vectors]:
         """Sentence vectors by template; what the index has is not read again."""
@@ -321,9 +329,8 @@ def _open(template: str, known: frozenset[str]) -> int:
 
 def unfounded(template: str, grounds: str) -> list[str]:
     """Numbers, addresses and links of a drafted template that stand nowhere in what it was drafted from."""
-    raw = " ".join(text for text, slot in slots.pieces(template) if slot is None)
     stated = set(_FIGURES.findall(grounds.lower()))
-    return [one for one in _FIGURES.findall(raw.lower()) if one not in stated]
+    return [one for one in _FIGURES.findall(_raw(template).lower()) if one not in stated]
 
 
 def foreign_values(template: str, said: str) -> list[str]:
@@ -331,9 +338,24 @@ def foreign_values(template: str, said: str) -> list[str]:
 
     The last door: whatever delexicalising missed in another customer's conversation stops here.
     """
-    known = re.sub(r"[^0-9]", "", said)
-    lowered = said.lower()
-    raw = " ".join(text for text, slot in slots.pieces(template) if slot is None)
-    numbers = [n for n in re.findall(r"\d(?:[ ()./-]?\d){3,}", raw) if re.sub(r"[^0-9]", "", n) not in known]
-    others = re.findall(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+|\b(?=[a-z]*\d)(?=\d*[a-z])\w{6,}", raw, re.IGNORECASE)
-    return numbers + [one for one in others if one.lower() not in lowered]
+    numbers, others = _values_in(template)
+    if not numbers and not others:
+        return []
+    digits, lowered = _digits(said), said.lower()
+    foreign = [one for one in numbers if _digits(one) not in digits]
+    return foreign + [one for one in others if one.lower() not in lowered]
+
+
+@lru_cache(maxsize=50_000)
+def _values_in(template: str) -> tuple[list[str], list[str]]:
+    """Long numbers, and codes and addresses, that stand in a template outside of its slots."""
+    raw = _raw(template)
+    return _LONG_NUMBERS.findall(raw), _CODES.findall(raw)
+
+
+def _raw(template: str) -> str:
+    return " ".join(text for text, slot in slots.pieces(template) if slot is None)
+
+
+def _digits(text: str) -> str:
+    return re.sub(r"[^0-9]", "", text)

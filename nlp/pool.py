@@ -39,8 +39,6 @@ class Pool:
     """The agent's earlier templates."""
     place: Vectors
     """The conversation in the matcher's space."""
-    plain: tuple[str, ...]
-    """What the plain encoder alone would find, as templates, nearest first."""
 
     def without(self, source: DraftSource) -> Pool:
         """The same without the candidates of one source, to see what it adds."""

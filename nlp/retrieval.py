@@ -24,8 +24,6 @@ NEVER = np.float32(-100.0)
 """A match that keeps a reply out, whatever its cosine."""
 LIKELY = 150
 """Replies that stand for what may be said."""
-PLAIN = 3
-"""Replies named for comparison with plain retrieval."""
 
 
 def passages(body: str) -> list[str]:
@@ -121,7 +119,7 @@ class Index:
         """
         shelf = self._shelves["reply"]
         if not shelf.entries:
-            return Nearest([], shelf.texts, np.zeros(0, dtype=np.float32), [])
+            return Nearest([], shelf.texts, np.zeros(0, dtype=np.float32))
         cosine = shelf.keys @ query
         order = cosine + match
         rows = _first(order, LIKELY)
@@ -129,7 +127,6 @@ class Index:
             shelf.best(order, cosine, count),
             shelf.texts[rows],
             order[rows],
-            [one.text for one in shelf.best(cosine, cosine, PLAIN)],
         )
 
     def nearest_passages(self, newest: Vectors, count: int) -> list[Evidence]:
@@ -146,13 +143,12 @@ class Nearest:
     """What retrieval finds: the best replies with distinct texts, and what is likely to be said.
 
     `vectors` (k, 384) are the sentence vectors of the first LIKELY replies, repeats and all, and
-    `order` (k,) the numbers that they were ordered by. `plain` is what the cosine alone would find.
+    `order` (k,) the numbers that they were ordered by.
     """
 
     replies: list[Evidence]
     vectors: Vectors
     order: Vectors
-    plain: list[str]
 
 
 def _first(order: Vectors, count: int) -> NDArray[np.intp]:

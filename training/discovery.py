@@ -13,9 +13,9 @@ from typing import Any
 from nlp.discovery import UNSURE, described, grouped, is_unsure, without
 from nlp.reading import Reader
 from training.files import BadFile, Raw, conversation_row, rows, some
+from training.progress import Progress
 
 Result = dict[str, Any]
-Progress = Callable[[str, int, int], None]
 AT_ONCE = 256
 """Texts between two lines of progress."""
 

@@ -30,6 +30,7 @@ from training import files, intervals
 from training.files import BadFile, LabelledText
 from training.hub import model_folder, read_config
 from training.measures import accuracy, macro_f1
+from training.progress import Progress
 
 SHIPPED, SHIPPED_PARAMETERS = "minilm", 22_565_376
 HELD_OUT = 0.25
@@ -40,8 +41,6 @@ _NOT_NEEDED = ("pooler", "lm_head", "cls.", "mask_emb")
 
 Vectors = NDArray[np.float32]
 Embed = Callable[[Sequence[str]], Vectors]
-Progress = Callable[[str, int, int], None]
-"""Called with the candidate, texts done and texts in all."""
 
 
 @dataclass(frozen=True, slots=True)

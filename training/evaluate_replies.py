@@ -12,7 +12,7 @@ import hashlib
 import json
 import random
 import time
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +28,11 @@ from nlp.types import KnowledgeItem
 from training import files
 from training.corpus import Dialogue
 from training.files import BadFile, Conversation
+from training.progress import Progress
 from training.questions import TURNS, Question, asked_in
 from training.replies import RANKS, Judge, closed, generated, hit_at_1, own_words, retrieved
 
 Figures = dict[str, Any]
-Progress = Callable[[str, int, int], None]
-"""Called with what is being done, how much of it is done, and how much there is."""
 
 REMEMBERED = 0.8
 """Share of the file's conversations that are remembered where no other file is given for that."""
@@ -59,10 +58,14 @@ def replies(
     none, REMEMBERED of the file's own, drawn by the seed. `limit` is the most agent turns to ask about.
     Raises BadFile and NlpError subclasses.
     """
-    known = trained_on(version)
-    asked, remembered = unseen(path, known) if known and not memory else split(path, memory, seed)
-    progress("reading what is remembered", 0, len(remembered) or len(known))
-    knowledge = Knowledge({}, (), list(items(remembered))) if remembered else None
+    learned = trained_on(version)
+    knowledge = None
+    if learned and not memory:
+        asked, remembered = unseen(path, learned), len(learned)
+    else:
+        asked, kept = split(path, memory, seed)
+        knowledge, remembered = Knowledge({}, (), list(items(kept))), len(kept)
+    progress("reading what is remembered", 0, remembered)
     brain = Pipeline.load(version, knowledge, device=device)
     moments = [(one, at) for one in asked for at in answers(one)]
     if not moments:
@@ -76,7 +79,7 @@ def replies(
     return {
         "n": len(questions),
         "conversations": len({q.dialogue.id for q in questions}),
-        "remembered": len(remembered) or len(known),
+        "remembered": remembered,
         "items_per_second": len(questions) / max(seconds, 1e-9),
         **judged(brain, questions, found, seed),
     }
@@ -94,15 +97,15 @@ def trained_on(version: Version) -> frozenset[str]:
     return frozenset(json.loads(note.read_text())) if note.exists() else frozenset()
 
 
-def unseen(path: Path, known: Container[str]) -> tuple[list[Conversation], list[Conversation]]:
-    """Conversations of a file that a version was not trained on; nothing to remember beside its own."""
+def unseen(path: Path, known: Container[str]) -> list[Conversation]:
+    """Conversations of a file that a version was not trained on."""
     asked = [one for one in files.rows(path, files.conversation_row) if digest(one) not in known]
     if not asked:
         raise BadFile(
             f"{path.name}: the version was trained on all of it, so there is nothing to ask about; "
             "name a file that it has not seen"
         )
-    return asked, []
+    return asked
 
 
 def split(path: Path, memory: Sequence[Path], seed: int) -> tuple[list[Conversation], list[Conversation]]:
@@ -184,7 +187,7 @@ def judged(
     judge = Judge(questions, brain.reader.encoder.embed)
     shown = [[draft.template for draft in one.drafts] for one in found]
     parts = {
-        "retrieval_only": [list(one.pool.plain) for one in found],
+        "retrieval_only": brain.plain([q.request for q in questions], RANKS[-1]),
         "matching_only": [retrieved(one.pool.candidates) for one in found],
         "generation_only": [generated(one.pool.candidates) for one in found],
     }

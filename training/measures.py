@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import torch
 
@@ -72,4 +73,16 @@ def found_of_true(hits: int, true: int, found: int) -> dict[str, float]:
         "precision": hits / max(1, found),
         "recall": hits / max(1, true),
         "f1": 2 * hits / max(1, true + found),
+    }
+
+
+def rounded(figures: Mapping[str, Any]) -> dict[str, Any]:
+    """Figures to four places, for people to read."""
+    return {
+        name: rounded(value)
+        if isinstance(value, Mapping)
+        else [round(one, 4) for one in value]
+        if isinstance(value, tuple)
+        else round(value, 4)
+        for name, value in figures.items()
     }

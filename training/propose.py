@@ -25,7 +25,8 @@ from training.corpus import Dialogue
 from training.dataset import MAX_TURNS
 from training.evaluate_replies import explained
 from training.questions import Question
-from training.release import Bench, blank, prepare
+from training.ranker import blank
+from training.release import Bench, prepare
 
 log = logging.getLogger(__name__)
 

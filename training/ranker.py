@@ -21,6 +21,12 @@ TEMPERATURES = (0.03, 0.04, 0.06, 0.08, 0.1, 0.12, 0.16, 0.24)
 SHOWN, ALIKE = 3, 0.9
 
 
+def blank() -> Ranker:
+    """A ranker that knows nothing yet, for looking at candidates."""
+    width = len(Features.names())
+    return Ranker(np.zeros(width), 0.0, np.stack([np.zeros(width), np.ones(width)]))
+
+
 def fit_scorer(
     rows: Sequence[Features], send: NDArray[np.floating | np.bool_], temperature: float = TEMPERATURE
 ) -> Ranker:

@@ -36,9 +36,10 @@ from training.dataset import NEIGHBOURS, Memory, by_parts, moments
 from training.evaluate_replies import explained
 from training.evaluate_replies import judged as judged_replies
 from training.matcher import Judged, Lesson, MatchConfig, fit_matcher, new_matcher, save_matcher
+from training.measures import rounded
 from training.privacy import left_for_test, owners, recited
 from training.questions import Question
-from training.ranker import best_temperature, fit_scorer
+from training.ranker import best_temperature, blank, fit_scorer
 from training.starter import PUBLIC_SETS, CachedEmbedder, Corpora
 from training.values import Filler
 from training.verdicts import Verdict, read_verdicts
@@ -180,12 +181,6 @@ def fit(bench: Bench, verdicts: Sequence[Verdict]) -> Ranker:
     return ranker
 
 
-def blank() -> Ranker:
-    """A ranker that knows nothing yet, for looking at candidates."""
-    width = len(Features.names())
-    return Ranker(np.zeros(width), 0.0, np.stack([np.zeros(width), np.ones(width)]))
-
-
 def measure(bench: Bench, ranker: Ranker, verdicts: Sequence[Verdict]) -> dict[str, Any]:
     """Figures of the whole pipeline and of its two baselines on the test half."""
     brain = bench.pipeline(ranker)
@@ -194,18 +189,6 @@ def measure(bench: Bench, ranker: Ranker, verdicts: Sequence[Verdict]) -> dict[s
     figures.pop("plots")
     shown = [[draft.template for draft in one.drafts] for one in found]
     return {"sendable": replies.sendable(bench.test, shown, verdicts), **rounded(figures)}
-
-
-def rounded(figures: Mapping[str, Any]) -> dict[str, Any]:
-    """Figures to four places, for people to read."""
-    return {
-        name: rounded(value)
-        if isinstance(value, Mapping)
-        else [round(one, 4) for one in value]
-        if isinstance(value, tuple)
-        else round(value, 4)
-        for name, value in figures.items()
-    }
 
 
 def recitation(

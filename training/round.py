@@ -15,7 +15,8 @@ import platform
 import random
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -30,7 +31,6 @@ from transformers.utils.logging import disable_progress_bar
 from nlp import slots
 from nlp.context import query_vectors
 from nlp.device import frugal
-from nlp.errors import RegistryError
 from nlp.generator import Generator
 from nlp.matcher import Matcher
 from nlp.memory import Knowledge, build_index
@@ -47,12 +47,10 @@ from training.files import BadFile, Conversation
 from training.finetune import Example, TuneConfig, tune, weighted_loss
 from training.finetune import padded as padded_examples
 from training.matcher import Lesson, MatchConfig, fit_matcher, new_matcher, pairs_loss, save_matcher
+from training.measures import rounded
+from training.progress import Progress
 from training.questions import TURNS, Question
-from training.ranker import fit_to_truths
-from training.release import blank, rounded
-
-Progress = Callable[[str, int, int], None]
-"""Called with what is being done, how much of it is done, and how much there is."""
+from training.ranker import blank, fit_to_truths
 
 ASIDE, MOST_ASIDE = 0.12, 300
 """Share of the conversations that fit the score, and the most of their agent turns that do."""
@@ -60,7 +58,7 @@ MATCHER_SHARE, REPLY_SHARE = 0.4, 0.35
 """Of the minutes: to teach the matcher, and to tune the reply model."""
 EPOCHS = 6
 """No more than so often is the same thing taught: what is learned by heart does not help."""
-PLAN = "plan.json"
+PLAN, SPENT = "plan.json", "spent.json"
 FEWEST = 8
 """Steps that are made whatever the time."""
 FEWEST_CONVERSATIONS = 20
@@ -100,9 +98,19 @@ def run(order: Order, registry: Registry, work: Path, progress: Progress) -> tup
     """
     frugal()
     disable_progress_bar()  # type: ignore[no-untyped-call]
-    began = time.monotonic()
-    base, parent = load_base(order.base, registry, seed=order.seed), parent_of(order.base, registry)
     folder = work / order.name
+    with timed_in(folder / SPENT):
+        made, facts = train(order, registry, folder, progress)
+    facts["seconds"] = round(spent(folder / SPENT))
+    write_reply_card(made / "reply", facts)
+    version = registry.publish(registry.fresh_name(), made, facts)
+    shutil.rmtree(folder)
+    return version, facts
+
+
+def train(order: Order, registry: Registry, folder: Path, progress: Progress) -> tuple[Path, dict[str, Any]]:
+    """Everything up to a version that is ready to publish: its folder, and what is known of it."""
+    base, parent = load_base(order.base, registry, seed=order.seed), parent_of(order.base, registry)
     made = folder / "version"
     reader = Reader.load(parent.heads, device=order.device)
     progress("reading the conversations", 0, 1)
@@ -116,19 +124,28 @@ def run(order: Order, registry: Registry, work: Path, progress: Progress) -> tup
     shutil.copytree(folder / "index", made / "memory", dirs_exist_ok=True)
     remember(taught.everything, reader, matcher, made / "memory")
     plan = json.loads((folder / PLAN).read_text())
-    facts = noted(order, base, taught, plan, figures, time.monotonic() - began)
-    write_reply_card(made / "reply", facts)
-    version = registry.publish(registry.fresh_name(), made, facts)
-    shutil.rmtree(folder)
-    return version, facts
+    return made, noted(order, base, taught, plan, figures)
+
+
+@contextmanager
+def timed_in(note: Path) -> Iterator[None]:
+    """Add the seconds of the block to what earlier tries have spent; one that was killed outright is lost."""
+    began, before = time.monotonic(), spent(note)
+    try:
+        yield
+    finally:
+        note.parent.mkdir(parents=True, exist_ok=True)
+        note.write_text(json.dumps(before + time.monotonic() - began))
+
+
+def spent(note: Path) -> float:
+    """Seconds that a round has taken so far, over all its tries."""
+    return float(json.loads(note.read_text())) if note.exists() else 0.0
 
 
 def parent_of(base: str, registry: Registry) -> Version:
     """The version whose readings and matcher a round begins with: the base itself, where it is one."""
-    try:
-        return registry.get(base)
-    except RegistryError:
-        return registry.get(STARTER)
+    return registry.get(base if base in registry.names() else STARTER)
 
 
 # --- collect ---
@@ -328,7 +345,7 @@ def remember(conversations: Sequence[Conversation], reader: Reader, matcher: Mat
 
 
 def noted(
-    order: Order, base: Base, taught: Taught, plan: dict[str, int], figures: dict[str, Any], seconds: float
+    order: Order, base: Base, taught: Taught, plan: dict[str, int], figures: dict[str, Any]
 ) -> dict[str, Any]:
     """What the version's maker writes down."""
     return {
@@ -339,7 +356,6 @@ def noted(
         "seed": order.seed,
         "minutes": order.minutes,
         **plan,
-        "seconds": round(seconds),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "hardware": {"processor": platform.processor() or platform.machine(), "cores": cores()},
         "replies": figures,

@@ -25,6 +25,10 @@ PAST = [
 
 @pytest.fixture(scope="module")
 def brain() -> Pipeline:
+    return loaded()
+
+
+def loaded() -> Pipeline:
     items = [
         KnowledgeItem("reply", f"r{i}", "", reply, (Turn("customer", asked),))
         for i, (asked, reply) in enumerate(PAST)
@@ -54,14 +58,14 @@ def test_suggestions_are_filled_ranked_and_differ(brain: Pipeline) -> None:
     assert all("TT-100001" not in d.text for d in drafts), "another customer's order number"
 
 
-def test_a_batch_gives_what_each_request_gives_alone(brain: Pipeline) -> None:
+def test_a_batch_gives_what_each_request_gives_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    # In bfloat16 a sampled word may tip over by rounding, which differs with the length of a batch.
+    monkeypatch.setattr("nlp.engine.has_bf16", lambda device: False)
+    brain = loaded()
     requests = [request(brain, "How can I return my boots?"), request(brain, "where is my parcel")]
     together = brain.suggest(requests)
     alone = [brain.suggest([r])[0] for r in requests]
-    # A sampled word may tip over by the rounding of bfloat16, which differs with the length of a batch.
-    assert [[d.template for d in g if d.source != "generated"] for g in together] == [
-        [d.template for d in g if d.source != "generated"] for g in alone
-    ]
+    assert [[d.template for d in g] for g in together] == [[d.template for d in g] for g in alone]
 
 
 def test_a_slot_that_can_not_be_filled_is_never_generated(brain: Pipeline) -> None:

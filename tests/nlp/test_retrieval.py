@@ -40,7 +40,6 @@ def test_what_answers_better_goes_first_and_the_score_stays_the_cosine() -> None
     found = index(*REPLIES).nearest_replies(unit(1, 0.02), np.array([0, 0, 2], dtype=np.float32), 1)
     assert [e.id for e in found.replies] == ["c"]
     assert found.replies[0].score == pytest.approx(0.02, abs=1e-3)
-    assert found.plain == ["same words", "other words"], "the plain cosine, whatever matches"
 
 
 def test_what_may_be_said_holds_repeats_and_nothing_that_is_ruled_out() -> None:

@@ -36,7 +36,7 @@ def pool(*candidates: tuple[str, int, float]) -> Pool:
         made.append(Candidate(text, "reply", vector, -1.0, match=share))
     likely = Expectation.of(np.eye(2, 384, dtype=np.float32), np.array([0.3, 0.0], np.float32), TEMPERATURE)
     request = ReplyRequest([], ANALYSIS, {}, {})
-    return Pool(request, tuple(made), likely, frozenset(), (), np.zeros(384, np.float32), ())
+    return Pool(request, tuple(made), likely, frozenset(), (), np.zeros(384, np.float32))
 
 
 def test_without_verdicts_what_came_near_to_the_truth_is_what_counts() -> None:

@@ -12,7 +12,7 @@ from transformers import GPT2LMHeadModel
 from nlp.registry import STARTER, Registry, Version
 from training.evaluate_replies import replies
 from training.files import BadFile
-from training.round import Order, fitting, planned, run
+from training.round import Order, fitting, planned, run, spent, timed_in
 
 SUBJECTS = (
     "lamp",
@@ -111,3 +111,13 @@ def test_a_plan_is_made_once(tmp_path: Path) -> None:
     note = tmp_path / "work" / "plan.json"
     assert [planned(note, "a_steps", lambda: 5), planned(note, "b_steps", lambda: 7)] == [5, 7]
     assert planned(note, "a_steps", lambda: 99) == 5
+
+
+def test_the_time_of_every_try_counts(tmp_path: Path) -> None:
+    note = tmp_path / "work" / "spent.json"
+    with pytest.raises(KeyboardInterrupt), timed_in(note):
+        raise KeyboardInterrupt
+    first = spent(note)
+    with timed_in(note):
+        pass
+    assert spent(note) > first > 0.0

@@ -1,15 +1,39 @@
-"""What the commands have in common: lines of progress, figures as text, numbers from the command line."""
+"""What the commands have in common: options, lines of progress, figures as text, errors in one line."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
+
+from bot.failure import Failure
+from nlp.errors import NlpError
 
 _PAUSE = 0.5
 """Seconds between two lines of progress."""
+
+
+def add_common(command: argparse.ArgumentParser, *, seed: bool = True) -> None:
+    """The options that nearly every command has."""
+    if seed:
+        command.add_argument("--seed", type=int, default=17)
+    command.add_argument("--data-dir", dest="data_dir", help="folder of all state")
+    command.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+@contextmanager
+def failing() -> Iterator[None]:
+    """What the models and data files complain of becomes the command's one line."""
+    # Imported here: it takes seconds, and a wrong command line should be told at once.
+    from training.files import BadFile
+
+    try:
+        yield
+    except (NlpError, BadFile) as error:
+        raise Failure(str(error)) from error
 
 
 def positive(text: str) -> int:
@@ -39,7 +63,7 @@ class Progress:
         self._last = now
         left = (now - self._began) / done * (total - done) if done else 0.0
         remaining = f", about {left:.0f} s left" if left >= 1 else ""
-        print(f"{what}: {done:,} of {total:,}{remaining}", file=sys.stderr)  # noqa: T201 - a command talks
+        print(f"{what}: {done:,} of {total:,}{remaining}", file=sys.stderr)
 
 
 def indented(block: Mapping[str, Any], margin: str) -> list[str]:

@@ -30,7 +30,7 @@ from transformers.utils.logging import disable_progress_bar
 
 from nlp import slots
 from nlp.context import query_vectors
-from nlp.device import frugal
+from nlp.device import TRAINING_KERNELS, frugal
 from nlp.generator import Generator
 from nlp.matcher import Matcher
 from nlp.memory import Knowledge, build_index
@@ -96,7 +96,7 @@ def run(order: Order, registry: Registry, work: Path, progress: Progress) -> tup
 
     `work` keeps what is half done, and is removed at the end. Raises BadFile and NlpError subclasses.
     """
-    frugal()
+    frugal(TRAINING_KERNELS)
     disable_progress_bar()  # type: ignore[no-untyped-call]
     folder = work / order.name
     with timed_in(folder / SPENT):

@@ -24,6 +24,7 @@ from sklearn.preprocessing import StandardScaler
 from nlp.backbone import Backbone
 from nlp.batches import BUCKET, Tokens, mean_of
 from nlp.encoder import Encoder
+from nlp.quiet import quiet
 from nlp.tuned import TunedEncoder
 from training import files, intervals
 from training.files import BadFile
@@ -115,6 +116,7 @@ def compare(
 
     Raises BadFile for a file with too little, and what `load_candidate` raises, before anything is measured.
     """
+    quiet()
     learned, held = split(path, task, limit, seed)
     candidates = [load_candidate(name, device) for name in dict.fromkeys(names)]
     measured: list[tuple[dict[str, Any], Score]] = []

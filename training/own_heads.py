@@ -20,6 +20,7 @@ from nlp.device import TRAINING_KERNELS, frugal
 from nlp.encoder import Encoder
 from nlp.entities import TYPES
 from nlp.heads import Head, Heads, save_head
+from nlp.quiet import quiet
 from nlp.reading import Reader
 from nlp.registry import Registry, Version
 from nlp.sentiment import MOODS
@@ -68,6 +69,7 @@ def publish_head(
     Raises BadFile for labels that the head can't have, and NlpError subclasses.
     """
     frugal(TRAINING_KERNELS)
+    quiet()
     learned, held = split(order.data, order.task, order.limit, order.seed)
     check_labels(order, [*learned, *held])
     parent, folder, began = registry.current(), work / order.name, time.monotonic()

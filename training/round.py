@@ -26,7 +26,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from transformers.utils.logging import disable_progress_bar
 
 from nlp import slots
 from nlp.context import query_vectors
@@ -36,6 +35,7 @@ from nlp.matcher import Matcher
 from nlp.memory import Knowledge, build_index
 from nlp.pipeline import Pipeline
 from nlp.pool import USUAL, Explained, Pool
+from nlp.quiet import quiet
 from nlp.reading import Reader
 from nlp.registry import STARTER, Registry, Version
 from training import evaluate_replies as asking
@@ -97,7 +97,7 @@ def run(order: Order, registry: Registry, work: Path, progress: Progress) -> tup
     `work` keeps what is half done, and is removed at the end. Raises BadFile and NlpError subclasses.
     """
     frugal(TRAINING_KERNELS)
-    disable_progress_bar()  # type: ignore[no-untyped-call]
+    quiet()
     folder = work / order.name
     with timed_in(folder / SPENT):
         made, facts = train(order, registry, folder, progress)

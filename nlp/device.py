@@ -41,5 +41,10 @@ def give_back() -> None:
         ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
+def cores() -> int:
+    """Processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 _M_ARENA_MAX = -8
 """From malloc.h of glibc: how many memory pools threads may have between them."""

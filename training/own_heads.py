@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from nlp.device import TRAINING_KERNELS, frugal
+from nlp.device import TRAINING_KERNELS, cores, frugal
 from nlp.encoder import Encoder
 from nlp.entities import TYPES
 from nlp.heads import Head, Heads, save_head
@@ -52,7 +52,6 @@ class HeadOrder:
     encoder: str
     seed: int = 17
     limit: int | None = None
-    threads: int = 2
 
     @property
     def name(self) -> str:
@@ -75,7 +74,7 @@ def publish_head(
     parent, folder, began = registry.current(), work / order.name, time.monotonic()
     usual = PLANS[order.task]
     epochs = max(usual.epochs, FEWEST_STEPS * usual.batch / len(learned))
-    plan = replace(usual, epochs=epochs, threads=order.threads)
+    plan = replace(usual, epochs=epochs, threads=cores())
     head = taught(order, learned, held, plan, folder / "state", partial(progress, f"teaching {order.task}"))
     made = folder / "version"
     shutil.rmtree(made, ignore_errors=True)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
 import random
 import shutil
@@ -29,7 +28,7 @@ from numpy.typing import NDArray
 
 from nlp import slots
 from nlp.context import query_vectors
-from nlp.device import TRAINING_KERNELS, frugal
+from nlp.device import TRAINING_KERNELS, cores, frugal
 from nlp.generator import Generator
 from nlp.matcher import Matcher
 from nlp.memory import Knowledge, build_index
@@ -360,8 +359,3 @@ def noted(
         "hardware": {"processor": platform.processor() or platform.machine(), "cores": cores()},
         "replies": figures,
     }
-
-
-def cores() -> int:
-    """Processor cores that this process may use."""
-    return len(os.sched_getaffinity(0))

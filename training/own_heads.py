@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from nlp.device import TRAINING_KERNELS, cores, frugal
+from nlp.device import cores, frugal
 from nlp.encoder import Encoder
 from nlp.entities import TYPES
 from nlp.heads import Head, Heads, save_head
@@ -67,7 +67,7 @@ def publish_head(
 
     Raises BadFile for labels that the head can't have, and NlpError subclasses.
     """
-    frugal(TRAINING_KERNELS)
+    frugal()
     quiet()
     learned, held = split(order.data, order.task, order.limit, order.seed)
     check_labels(order, [*learned, *held])

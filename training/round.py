@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from nlp import slots
 from nlp.context import query_vectors
-from nlp.device import TRAINING_KERNELS, cores, frugal
+from nlp.device import cores, frugal
 from nlp.generator import Generator
 from nlp.matcher import Matcher
 from nlp.memory import Knowledge, build_index
@@ -95,7 +95,7 @@ def run(order: Order, registry: Registry, work: Path, progress: Progress) -> tup
 
     `work` keeps what is half done, and is removed at the end. Raises BadFile and NlpError subclasses.
     """
-    frugal(TRAINING_KERNELS)
+    frugal()
     quiet()
     folder = work / order.name
     with timed_in(folder / SPENT):

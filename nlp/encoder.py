@@ -7,42 +7,16 @@ task and no label.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+from nlp.batches import BUCKET, MAX_TOKENS, Tokens, mean_of, padded
 from nlp.minilm import WIDTH, load_tokenizer
 from nlp.tokens import readable
-from nlp.tuned import TunedEncoder, mean_of, padded
-
-MAX_TOKENS = 256
-"""Tokens read of one text. The sentence model was made for 256; its raw tokenizer would allow 512."""
-BUCKET = 32
-"""Texts of one forward pass; they are sorted by length first, so little of a batch is padding."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tokens:
-    """n texts as tokens, padded to T (T <= MAX_TOKENS, or the next multiple of 8).
-
-    Positions of the text are character offsets into the text as it was given; special tokens have
-    the empty span (0, 0) and word -1.
-    """
-
-    texts: tuple[str, ...]
-    ids: torch.Tensor
-    """(n, T) int64, 0 where padded."""
-    mask: torch.Tensor
-    """(n, T) bool, True at real tokens, the two special ones included."""
-    offsets: tuple[tuple[tuple[int, int], ...], ...]
-    words: tuple[tuple[int, ...], ...]
-    """For each token the number of its word (runs of letters and digits, and single signs)."""
-
-    def __len__(self) -> int:
-        return len(self.texts)
+from nlp.tuned import TunedEncoder
 
 
 class Encoder:

@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from nlp.encoder import Tokens
-from nlp.minilm import WIDTH
+from nlp.backbone import Backbone
+from nlp.batches import Tokens
 from nlp.tuned import TunedEncoder
 from nlp.types import Entity
 
@@ -53,10 +53,10 @@ EDGES = " \t\r\n.,;:!?()[]{}\"'`*_<>|-–—#"
 class EntityHead(nn.Module):
     """BIO logits for each token. Spans below `floor` (mean probability of their words) are dropped."""
 
-    def __init__(self) -> None:
+    def __init__(self, backbone: Backbone | None = None) -> None:
         super().__init__()
-        self.encoder = TunedEncoder(marks=FEATURES)
-        self.classify = nn.Sequential(nn.Dropout(0.2), nn.Linear(WIDTH, len(LABELS)))
+        self.encoder = TunedEncoder(FEATURES, backbone)
+        self.classify = nn.Sequential(nn.Dropout(0.2), nn.Linear(self.encoder.width, len(LABELS)))
         self.floor = 0.5
 
     def forward(self, ids: torch.Tensor, mask: torch.Tensor, shapes: torch.Tensor) -> torch.Tensor:
@@ -66,6 +66,7 @@ class EntityHead(nn.Module):
 
     def predict(self, tokens: Tokens) -> list[list[Entity]]:
         """The entities of each text, in order, without overlaps."""
+        tokens = self.encoder.own(tokens)
         shapes = word_shapes(tokens.texts, tokens.offsets, tokens.ids.shape[1])
         with torch.inference_mode():
             logits = self.forward(tokens.ids, tokens.mask, shapes.to(tokens.ids.device))

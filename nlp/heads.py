@@ -1,13 +1,15 @@
 """A folder of trained task heads: how it is laid out, written and loaded.
 
-`config.json` names the encoder, the labels and temperatures; one safetensors file holds, in half
-precision, a head's changes to the encoder ("changes.LAYER.up", ".down") and its own weights ("own.").
+`config.json` names the labels and temperatures; one safetensors file holds, in half precision, a head's
+changes to the encoder ("changes.LAYER.up", ".down") and its own weights ("own."). A head over another
+encoder than the shipped one names it, and its folder lies in `encoders/`.
 Knows nothing of how heads are trained or used.
 """
 
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,15 +19,18 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from nlp.backbone import Backbone
 from nlp.entities import LABELS, EntityHead
-from nlp.errors import HeadsError
+from nlp.errors import HeadsError, ModelError
 from nlp.intents import IntentHead
 from nlp.minilm import WEIGHTS_SHA256
 from nlp.sentiment import MOODS, SentimentHead
 
 FORMAT = 2
+ENCODERS = "encoders"
 Head = SentimentHead | IntentHead | EntityHead
-_CHANGES, _OWN, _ENCODER = "changes.", "own.", "encoder.bert."
+NAMES = ("sentiment", "intents", "entities")
+_CHANGES, _OWN, _ENCODER = "changes.", "own.", "encoder.body."
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +46,20 @@ class Heads:
         """Load a folder of heads. Raises HeadsError when it is incomplete or does not fit."""
         folder = Path(folder)
         config = _config(folder)
+        over = {name: _backbone(folder, name, config) for name in NAMES}
         try:
-            sentiment, intents = SentimentHead(), IntentHead(config["intents"]["labels"])
-            entities = EntityHead()
+            sentiment = SentimentHead(over["sentiment"])
+            intents = IntentHead(config["intents"]["labels"], over["intents"])
+            entities = EntityHead(over["entities"])
             sentiment.temperature = float(config["sentiment"]["temperature"])
             intents.temperature = float(config["intents"]["temperature"])
             entities.floor = float(config["entities"]["floor"])
         except (KeyError, TypeError, ValueError) as error:
             raise HeadsError(f"config.json of the heads is incomplete: {type(error).__name__}") from error
-        heads = cls(sentiment, intents, entities)
-        for name, head in (("sentiment", sentiment), ("intents", intents), ("entities", entities)):
+        made: tuple[Head, ...] = (sentiment, intents, entities)
+        for name, head in zip(NAMES, made, strict=True):
             _fill(head, folder / f"{name}.safetensors", device)
-        return heads
+        return cls(sentiment, intents, entities)
 
 
 def save_head(folder: Path, name: str, head: Head, changes: Mapping[str, Tensor]) -> None:
@@ -74,6 +81,10 @@ def save_head(folder: Path, name: str, head: Head, changes: Mapping[str, Tensor]
     if config.get("format") != FORMAT:
         config = {"format": FORMAT, "encoder_sha256": WEIGHTS_SHA256}
     config[name] = _described(head)
+    shutil.rmtree(folder / ENCODERS / name, ignore_errors=True)
+    if head.encoder.backbone is not None:
+        config[name]["encoder"] = head.encoder.backbone.name
+        head.encoder.backbone.save(folder / ENCODERS / name)
     path.write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
 
 
@@ -96,6 +107,17 @@ def _config(folder: Path) -> dict[str, Any]:
     if config.get("entities", {}).get("labels") != list(LABELS):
         raise HeadsError(f"the heads in {folder.name} use other entity labels")
     return config
+
+
+def _backbone(folder: Path, name: str, config: Mapping[str, Any]) -> Backbone | None:
+    """The encoder that a head names, None for the shipped one."""
+    encoder = config.get(name, {}).get("encoder")
+    if encoder is None:
+        return None
+    try:
+        return Backbone.load(folder / ENCODERS / name, str(encoder))
+    except ModelError as error:
+        raise HeadsError(f"an encoder of the heads in {folder.name} can't be read: {error}") from error
 
 
 def _fill(head: Head, path: Path, device: str) -> None:

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from nlp.encoder import Tokens
-from nlp.layers import POOLED, Pooled
+from nlp.backbone import Backbone
+from nlp.batches import Tokens
+from nlp.layers import Pooled
 from nlp.tuned import TunedEncoder
 from nlp.types import OUT_OF_SCOPE as OUT_OF_SCOPE
 from nlp.types import Intent
@@ -20,12 +21,12 @@ from nlp.types import Intent
 class IntentHead(nn.Module):
     """One logit for each intent; `temperature` is fitted on held-out messages after training."""
 
-    def __init__(self, labels: Sequence[str]) -> None:
+    def __init__(self, labels: Sequence[str], backbone: Backbone | None = None) -> None:
         super().__init__()
         self.labels = tuple(labels)
-        self.encoder = TunedEncoder()
-        self.pool = Pooled()
-        self.classify = nn.Sequential(nn.Dropout(0.2), nn.Linear(POOLED, len(self.labels)))
+        self.encoder = TunedEncoder(backbone=backbone)
+        self.pool = Pooled(self.encoder.width)
+        self.classify = nn.Sequential(nn.Dropout(0.2), nn.Linear(self.pool.width, len(self.labels)))
         self.temperature = 1.0
 
     def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
@@ -35,6 +36,7 @@ class IntentHead(nn.Module):
 
     def predict(self, tokens: Tokens) -> list[Intent]:
         """The most probable intent of each text, with its calibrated probability."""
+        tokens = self.encoder.own(tokens)
         with torch.inference_mode():
             logits = self.forward(tokens.ids, tokens.mask)
             best = torch.softmax(logits / self.temperature, dim=-1).max(dim=-1)

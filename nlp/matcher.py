@@ -23,10 +23,11 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from nlp import slots
+from nlp.batches import mean_of, padded
 from nlp.context import WIDTH, Turns
 from nlp.errors import ModelError
 from nlp.minilm import load_tokenizer
-from nlp.tuned import TunedEncoder, mean_of, padded
+from nlp.tuned import TunedEncoder
 
 log = logging.getLogger(__name__)
 
@@ -89,7 +90,7 @@ class MatchModel(torch.nn.Module):
         return torch.nn.functional.normalize(torch.cat(parts), dim=1)[back]
 
     def _pooled(self, rows: Sequence[Sequence[int]], kind: int) -> Tensor:
-        ids, mask = padded(rows, self.encoder.bert.device)
+        ids, mask = padded(rows, next(self.encoder.parameters()).device)
         return mean_of(self.encoder(ids, mask, kind=kind), mask)
 
 

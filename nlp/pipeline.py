@@ -14,7 +14,6 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from transformers.utils.logging import disable_progress_bar
 
 from nlp import slots
 from nlp.context import newest, query_vectors
@@ -27,6 +26,7 @@ from nlp.matcher import Matcher
 from nlp.memory import SURE_OF_INTENT, Knowledge, build_index, delexicaliser, load_index
 from nlp.pool import USUAL, Explained, Pool
 from nlp.prompts import Prompt
+from nlp.quiet import quiet
 from nlp.ranking import TEMPERATURE, Candidate, Ranker, asked_slots
 from nlp.reading import Reader
 from nlp.recognisers import Catalogue
@@ -135,7 +135,7 @@ class Pipeline:
         """
         frugal()
         warm_up()
-        disable_progress_bar()  # type: ignore[no-untyped-call]
+        quiet()
         products = knowledge.products if knowledge else ()
         reader = Reader.load(version.heads, products, device=device)
         if knowledge is None:

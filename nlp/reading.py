@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from nlp.encoder import BUCKET, Encoder, Tokens
+from nlp.batches import BUCKET, Tokens
+from nlp.encoder import Encoder
 from nlp.entities import EntityHead
 from nlp.heads import Heads
 from nlp.language import identify

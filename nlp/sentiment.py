@@ -9,8 +9,9 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from nlp.encoder import Tokens
-from nlp.layers import POOLED, Pooled
+from nlp.backbone import Backbone
+from nlp.batches import Tokens
+from nlp.layers import Pooled
 from nlp.tuned import TunedEncoder
 from nlp.types import Mood, Sentiment
 
@@ -20,11 +21,11 @@ MOODS: tuple[Mood, Mood, Mood] = ("negative", "neutral", "positive")
 class SentimentHead(nn.Module):
     """Three logits for each text; `temperature` is fitted on held-out messages after training."""
 
-    def __init__(self) -> None:
+    def __init__(self, backbone: Backbone | None = None) -> None:
         super().__init__()
-        self.encoder = TunedEncoder()
-        self.pool = Pooled()
-        self.classify = nn.Sequential(nn.Dropout(0.2), nn.Linear(POOLED, len(MOODS)))
+        self.encoder = TunedEncoder(backbone=backbone)
+        self.pool = Pooled(self.encoder.width)
+        self.classify = nn.Sequential(nn.Dropout(0.2), nn.Linear(self.pool.width, len(MOODS)))
         self.temperature = 1.0
 
     def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
@@ -34,6 +35,7 @@ class SentimentHead(nn.Module):
 
     def predict(self, tokens: Tokens) -> list[Sentiment]:
         """One calibrated Sentiment for each text."""
+        tokens = self.encoder.own(tokens)
         with torch.inference_mode():
             logits = self.forward(tokens.ids, tokens.mask)
             rows = torch.softmax(logits / self.temperature, dim=-1).double().tolist()

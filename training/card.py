@@ -183,3 +183,25 @@ reply is first of 10 in {figures["hit_at_1_of_10"]:.3f}, of 100 in {figures["hit
 - One reference reply stands for all good ones, so the figures are lower than people's judgement.
 """
     (folder / "README.md").write_text(text, encoding="utf-8")
+
+
+def write_own_head_card(folder: Path, head: Mapping[str, Any]) -> None:
+    """Put what is known of a head taught on somebody's own texts before the rest of the heads' card."""
+    figures = " | ".join(f"{name} {value}" for name, value in head["figures"].items())
+    before = " | ".join(f"{name} {value}" for name, value in head["before"].items())
+    text = f"""# Reading heads, {head["task"]} taught on own texts
+
+The {head["task"]} head was taught over the encoder `{head["encoder"]}` on `{head["data"]["file"]}`, SHA-256
+`{head["data"]["sha256"]}`, whose licence is its owner's: this card can't know it. {head["rows"]} texts to
+learn from, seed {head["seed"]}, {head["seconds"]:.0f} s. Temperature and encoder were chosen on the texts
+that the figures are from, so these flatter a little. It reads the languages of the file and of the encoder.
+
+- on {head["held_out"]} texts held out: {figures}
+- the head before, on the same texts: {before or "it has other labels"}
+
+What follows is about the version that it began from, and holds for its other heads.
+
+"""
+    card = folder / "README.md"
+    rest = card.read_text(encoding="utf-8") if card.exists() else ""
+    card.write_text(text + rest, encoding="utf-8")

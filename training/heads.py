@@ -13,7 +13,7 @@ import argparse
 import json
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from nlp.backbone import Backbone
 from nlp.device import has_bf16
 from nlp.encoder import Encoder
 from nlp.heads import Head, save_head
@@ -32,7 +33,7 @@ from training.measures import accuracy, calibration_error, fit_temperature, labe
 from training.reading_sets import Row, intent_rows, sentiment_rows
 from training.tagger import train_entities
 from training.tagging_sets import tagged_rows
-from training.tuning import Batch, Plan, Texts, parts, tune_head
+from training.tuning import Batch, Plan, Texts, backbone_of, parts, tune_head
 from training.values import Filler
 
 log = logging.getLogger(__name__)
@@ -41,6 +42,8 @@ HERE = Path(__file__).parent
 WRITTEN, LABELS = HERE / "sentiment_messages.jsonl", HERE / "sentiment_labels.jsonl"
 PHRASES, TAGGED = HERE / "detail_phrases.jsonl", HERE / "entity_messages.jsonl"
 Figures = dict[str, Any]
+SHOP = ("phrasing", "conversation")
+"""Sources that are messages to the demo shop."""
 
 
 def _weighted(
@@ -88,7 +91,12 @@ def _by_source(
 
 
 def train_sentiment(
-    encoder: Encoder, rows: Sequence[Row], plan: Plan, seed: int, work: Path
+    encoder: Encoder | Backbone,
+    rows: Sequence[Row],
+    plan: Plan,
+    seed: int,
+    work: Path,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> tuple[SentimentHead, Figures]:
     """Learn the three moods; the temperature is fitted on the held-out rows, customers' messages first."""
     texts = Texts(encoder, [row.text for row in rows])
@@ -96,12 +104,12 @@ def train_sentiment(
     labels = torch.tensor([_mood(row.label) for row in rows])
     weights = torch.tensor([row.weight for row in rows])
     torch.manual_seed(seed)
-    head = SentimentHead()
+    head = SentimentHead(backbone_of(encoder))
 
     def loss(batch: Batch) -> torch.Tensor:
         return _weighted(head(batch.ids, batch.mask), labels[batch.rows], weights[batch.rows], 0.05)
 
-    tune_head(head, texts, learn, loss, plan, seed, work)
+    tune_head(head, texts, learn, loss, plan, seed, work, progress)
     order, logits = _all_logits(head, texts, held)
     head.temperature = fit_temperature(logits, labels[order], weights[order])
     return head, {"temperature": head.temperature, **_by_source(rows, order, logits, head.temperature, MOODS)}
@@ -112,7 +120,12 @@ def _mood(label: str) -> int:
 
 
 def train_intents(
-    encoder: Encoder, rows: Sequence[Row], plan: Plan, seed: int, work: Path
+    encoder: Encoder | Backbone,
+    rows: Sequence[Row],
+    plan: Plan,
+    seed: int,
+    work: Path,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> tuple[IntentHead, Figures]:
     """Learn the intents; the temperature is fitted on held-out messages to the shop."""
     texts = Texts(encoder, [row.text for row in rows])
@@ -121,15 +134,16 @@ def train_intents(
     labels = torch.tensor([names.index(row.label) for row in rows])
     weights = torch.tensor([row.weight for row in rows])
     torch.manual_seed(seed)
-    head = IntentHead(names)
+    head = IntentHead(names, backbone_of(encoder))
 
     def loss(batch: Batch) -> torch.Tensor:
         return _weighted(head(batch.ids, batch.mask), labels[batch.rows], weights[batch.rows], 0.1)
 
-    tune_head(head, texts, learn, loss, plan, seed, work)
+    tune_head(head, texts, learn, loss, plan, seed, work, progress)
     order, logits = _all_logits(head, texts, held)
-    own = torch.tensor([float(rows[at].source in ("phrasing", "conversation")) for at in order])
-    head.temperature = fit_temperature(logits, labels[order], own)
+    own = torch.tensor([float(rows[at].source in SHOP) for at in order])
+    # Where no held-out row is the demo shop's, all of them are the shop's own.
+    head.temperature = fit_temperature(logits, labels[order], own if own.any() else torch.ones(len(order)))
     return head, {
         "labels": len(names),
         "temperature": head.temperature,

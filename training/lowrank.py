@@ -42,7 +42,7 @@ def make_trainable(encoder: TunedEncoder, rank: int) -> None:
     """
     # Measured on a processor: eager attention trains faster than the fused one, and dropping attention
     # weights costs a fifth of a step. States are still dropped.
-    encoder.bert.config._attn_implementation = "eager"
+    encoder.body.config._attn_implementation = "eager"
     for module in encoder.modules():
         if isinstance(module, BertSelfAttention):
             module.dropout.p = 0.0

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
 import random
 import shutil
@@ -26,16 +25,16 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from transformers.utils.logging import disable_progress_bar
 
 from nlp import slots
 from nlp.context import query_vectors
-from nlp.device import TRAINING_KERNELS, frugal
+from nlp.device import cores, frugal
 from nlp.generator import Generator
 from nlp.matcher import Matcher
 from nlp.memory import Knowledge, build_index
 from nlp.pipeline import Pipeline
 from nlp.pool import USUAL, Explained, Pool
+from nlp.quiet import quiet
 from nlp.reading import Reader
 from nlp.registry import STARTER, Registry, Version
 from training import evaluate_replies as asking
@@ -96,8 +95,8 @@ def run(order: Order, registry: Registry, work: Path, progress: Progress) -> tup
 
     `work` keeps what is half done, and is removed at the end. Raises BadFile and NlpError subclasses.
     """
-    frugal(TRAINING_KERNELS)
-    disable_progress_bar()  # type: ignore[no-untyped-call]
+    frugal()
+    quiet()
     folder = work / order.name
     with timed_in(folder / SPENT):
         made, facts = train(order, registry, folder, progress)
@@ -360,8 +359,3 @@ def noted(
         "hardware": {"processor": platform.processor() or platform.machine(), "cores": cores()},
         "replies": figures,
     }
-
-
-def cores() -> int:
-    """Processor cores that this process may use."""
-    return len(os.sched_getaffinity(0))

@@ -7,18 +7,19 @@ the set's own: the loss sums over what the word may be. Knows the tagger and no 
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from nlp.backbone import Backbone
 from nlp.encoder import Encoder
 from nlp.entities import FEATURES, LABELS, EntityHead, word_shapes
 from training.measures import span_figures
 from training.tagging_sets import SKIP, Tagged
-from training.tuning import Batch, Plan, Texts, parts, tune_head
+from training.tuning import Batch, Plan, Texts, backbone_of, parts, tune_head
 
 LOWERED = 0.35
 """Share of the texts that are read as if typed in lower case: many customers do."""
@@ -102,14 +103,19 @@ class TagLoss:
 
 
 def train_entities(
-    encoder: Encoder, rows: Sequence[Tagged], plan: Plan, seed: int, work: Path
+    encoder: Encoder | Backbone,
+    rows: Sequence[Tagged],
+    plan: Plan,
+    seed: int,
+    work: Path,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> tuple[EntityHead, Figures]:
     """Learn the tagger, and measure exact spans on what was held out, of the types each set marks."""
     texts = Texts(encoder, [row.text for row in rows])
     learn, held = parts(rows)
     torch.manual_seed(seed)
-    head = EntityHead()
-    tune_head(head, texts, learn, TagLoss(head, texts, rows, seed), plan, seed, work)
+    head = EntityHead(backbone_of(encoder))
+    tune_head(head, texts, learn, TagLoss(head, texts, rows, seed), plan, seed, work, progress)
     figures: Figures = {}
     found = _found(encoder, head, [rows[at].text for at in held])
     for name, floor in (("0.5", 0.5), ("0.6", 0.6), ("0.7", 0.7)):
@@ -126,7 +132,7 @@ def train_entities(
 
 
 def _found(
-    encoder: Encoder, head: EntityHead, texts: Sequence[str]
+    encoder: Encoder | Backbone, head: EntityHead, texts: Sequence[str]
 ) -> list[list[tuple[int, int, str, float]]]:
     head.floor = 0.0
     found: list[list[tuple[int, int, str, float]]] = []

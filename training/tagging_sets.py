@@ -48,8 +48,6 @@ class PublicSet:
     plain: frozenset[str] = frozenset()
     """Its labels that we treat as no entity at all."""
     weight: float = 1.0
-    most: int = MOST
-    """Texts with an entity taken of it; some must be left, to judge by before the held-out ones are."""
 
 
 SETS = (
@@ -63,7 +61,6 @@ SETS = (
             """.split()
         ),
         0.7,
-        most=6000,
     ),
     PublicSet(
         "en_sgd_slots.jsonl.gz",
@@ -126,7 +123,7 @@ def tagged_rows(
         empty = [row for row in kept if not row.spans]
         # Most turns hold no entity; half as many without as with are enough.
         full = [row for row in kept if row.spans]
-        full = rng.sample(full, min(len(full), public.most))
+        full = rng.sample(full, min(len(full), MOST))
         rows += full + rng.sample(empty, min(len(empty), len(full) // 2))
     rows += _demo_rows(shop, filler)
     rows += _phrase_rows(phrases, filler, rng)

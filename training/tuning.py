@@ -18,10 +18,11 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from nlp.backbone import Backbone
+from nlp.batches import Tokens, padded
 from nlp.device import has_bf16
-from nlp.encoder import Encoder, Tokens
+from nlp.encoder import Encoder
 from nlp.heads import Head
-from nlp.tuned import padded
 from training import checkpoints
 from training.finetune import warm_cosine
 from training.lowrank import make_trainable
@@ -70,7 +71,7 @@ class Batch:
 class Texts:
     """A set's texts as tokens, kept once and served as batches."""
 
-    def __init__(self, encoder: Encoder, texts: Sequence[str]) -> None:
+    def __init__(self, encoder: Encoder | Backbone, texts: Sequence[str]) -> None:
         self.texts = tuple(texts)
         self.offsets: list[tuple[tuple[int, int], ...]] = []
         self.words: list[tuple[int, ...]] = []
@@ -111,6 +112,7 @@ def tune_head(
     plan: Plan,
     seed: int,
     checkpoint: Path,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> None:
     """Train `head` in place on `rows`; what is trained is the head's own weights and the changes.
 
@@ -121,8 +123,8 @@ def tune_head(
     torch.manual_seed(seed)
     make_trainable(head.encoder, plan.rank)
     weights = {name: value for name, value in head.named_parameters() if value.requires_grad}
-    changes = [value for name, value in weights.items() if name.startswith("encoder.bert.")]
-    own = [value for name, value in weights.items() if not name.startswith("encoder.bert.")]
+    changes = [value for name, value in weights.items() if name.startswith("encoder.body.")]
+    own = [value for name, value in weights.items() if not name.startswith("encoder.body.")]
     rates = (plan.changes_rate, plan.head_rate)
     optimizer = torch.optim.AdamW(
         [{"params": changes}, {"params": own}], lr=plan.head_rate, weight_decay=plan.weight_decay
@@ -144,6 +146,7 @@ def tune_head(
         optimizer.step()
         step += 1
         losses.append(float(value.detach()))
+        progress(step, steps)
         if step % plan.checkpoint_every == 0 or step == steps:
             log_rows.append({"step": step, "loss": round(sum(losses) / len(losses), 4)})
             pace = (time.monotonic() - began) / len(losses)
@@ -152,6 +155,11 @@ def tune_head(
             checkpoints.save(checkpoint, weights, optimizer, step, log_rows)
     head.eval()
     torch.set_num_threads(threads)
+
+
+def backbone_of(encoder: Encoder | Backbone) -> Backbone | None:
+    """What a head is made over: None is the shipped encoder."""
+    return encoder if isinstance(encoder, Backbone) else None
 
 
 def parts(rows: Sequence[Split]) -> tuple[list[int], list[int]]:

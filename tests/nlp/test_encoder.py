@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from nlp.encoder import MAX_TOKENS, Encoder
+from nlp.batches import MAX_TOKENS
+from nlp.encoder import Encoder
 from nlp.errors import EncoderError
 from nlp.minilm import WIDTH, check_weights
 from nlp.tuned import TunedEncoder

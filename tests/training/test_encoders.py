@@ -12,7 +12,7 @@ import pytest
 from bot import cli, logs
 from nlp.errors import ModelError
 from tests.small_models import bert_folder, chinese_gpt2_folder, gpt2_folder, xlnet_folder
-from training.encoders import compare, load_candidate
+from training.encoders import Labelled, compare, load_candidate
 from training.files import BadFile, held_out
 
 MADE = {"bert": bert_folder, "xlnet": xlnet_folder, "gpt2": gpt2_folder}
@@ -40,9 +40,9 @@ def intents(tmp_path: Path) -> Path:
 def test_any_architecture_reads_texts_of_any_length_and_script(kind: str, tmp_path: Path) -> None:
     candidate = load_candidate(str(MADE[kind](tmp_path / kind)))
     texts = ["where is my order", "", "late " * 400, "您好 👍 [SEP] <|endoftext|>", "\ud800"]
-    vectors = candidate.embed(texts)
+    vectors = candidate.vectors([Labelled(text, ("any",)) for text in texts])
     assert vectors.shape[0] == len(texts)
-    alone = candidate.embed(texts[:1])
+    alone = candidate.vectors([Labelled(texts[0], ("any",))])
     assert abs(vectors[0] - alone[0]).max() < 0.05
 
 

@@ -218,7 +218,7 @@ def _models_and_worker(settings: Settings, load_brain: LoadBrain | None) -> Life
         async def begin() -> None:
             load = load_brain
             if load is None:
-                load = await _patiently(lambda: shipped_loader(app[DB], settings))
+                load = await _patiently(lambda: shipped_loader(app[DB], settings, demo=desk.demo))
             await serving.swap(await _patiently(lambda: desk.new_intents.reading(load)))
             await _patiently(worker.start)
             desk.state.brain_ready = True

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from bot import demo_shop
 from bot.settings import Settings
 from nlp.manner import LENGTHS, TONES, Manner
-from nlp.registry import Registry, Version
+from nlp.registry import STARTER, Registry, Version
 from nlp.types import Brain, KnowledgeItem, Turn
 from storage import knowledge
 from storage.database import Database
@@ -30,8 +31,11 @@ def chosen_version(settings: Settings, name: str | None = None) -> Version:
     return registry.get(chosen) if chosen else registry.current()
 
 
-async def shipped_loader(db: Database, settings: Settings) -> LoadBrain:
-    """The loader of the chosen version, with the shop's knowledge as it is now."""
+async def shipped_loader(db: Database, settings: Settings, *, demo: bool = False) -> LoadBrain:
+    """The loader of the chosen version, with the shop's knowledge as it is now.
+
+    The starter ranks the demo shop's replies by a score that verdicts on them fitted.
+    """
     items = [*await _articles(db), *await _replies(db)]
     async with db.read() as tx:
         facts, products = await knowledge.facts(tx), await knowledge.products(tx)
@@ -44,7 +48,15 @@ async def shipped_loader(db: Database, settings: Settings) -> LoadBrain:
 
         brought = Knowledge(facts, products, items)
         cache = settings.data_dir / "index"
-        return Pipeline.load(version, brought, cache=cache, device=settings.device, manner=manner(settings))
+        score = demo_shop.FOLDER if demo and version.name == STARTER else None
+        return Pipeline.load(
+            version,
+            brought,
+            cache=cache,
+            device=settings.device,
+            manner=manner(settings),
+            score=score,
+        )
 
     return load
 

@@ -127,11 +127,13 @@ class Pipeline:
         cache: Path | None = None,
         device: str = "cpu",
         manner: Manner = USUAL,
+        score: Path | None = None,
     ) -> Pipeline:
         """Load a verified version and index a shop's knowledge; raises NlpError subclasses.
 
         `cache` is a folder that keeps the index between starts. Without knowledge the version leans on
-        what it remembers of the conversations that it was trained on. `manner` is how replies are said.
+        what it remembers of the conversations that it was trained on. `manner` is how replies are said;
+        `score` is the folder of a ranker that this shop's own verdicts fitted, in place of the version's.
         """
         frugal()
         warm_up()
@@ -143,7 +145,7 @@ class Pipeline:
         else:
             index = build_index(knowledge, reader, cache=cache)
         generator = Generator.load(version.reply, device)
-        matcher, ranker = Matcher.load(version.reply, device), Ranker.load(version.reply)
+        matcher, ranker = Matcher.load(version.reply, device), Ranker.load(score or version.reply)
         made = cls(version.name, reader, generator, matcher, ranker, index, products, cache, manner)
         give_back()
         return made

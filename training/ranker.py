@@ -28,17 +28,25 @@ def blank() -> Ranker:
 
 
 def fit_scorer(
-    rows: Sequence[Features], send: NDArray[np.floating | np.bool_], temperature: float = TEMPERATURE
+    rows: Sequence[Features],
+    send: NDArray[np.floating | np.bool_],
+    temperature: float = TEMPERATURE,
+    weights: NDArray[np.floating] | None = None,
 ) -> Ranker:
-    """A ranker from candidates' features and whether people would have sent them, as 0..1 each."""
+    """A ranker from candidates' features and whether people would have sent them, as 0..1 each.
+
+    `weights` (n,) say how much each candidate counts; all the same where there are none.
+    """
     values = np.array([r.row() for r in rows])
-    mean, spread = values.mean(0), values.std(0)
+    counted = np.ones(len(rows)) if weights is None else weights
+    mean = np.average(values, axis=0, weights=counted)
+    spread = np.sqrt(np.average((values - mean) ** 2, axis=0, weights=counted))
     spread[spread < 1e-6] = 1.0
     scaled, share = (values - mean) / spread, send.astype(np.float64)
     model = LogisticRegression(C=0.5, max_iter=1000).fit(
         np.concatenate([scaled, scaled]),
         np.repeat([1, 0], len(rows)),
-        np.concatenate([share, 1 - share]),
+        np.concatenate([counted * share, counted * (1 - share)]),
     )
     return Ranker(model.coef_[0], float(model.intercept_[0]), np.stack([mean, spread]), temperature)
 

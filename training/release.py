@@ -3,8 +3,9 @@
     python -m training.release --conversations DIR
 
 The matcher is trained on the shop's conversations and on verdicts. The held-out conversations come in
-two halves: the ranker is fitted on the first, the figures are measured on the second. Knows the
-starter's folder layout; trains no language model.
+two halves: the demo shop's score is fitted on the first, the figures are measured on the second. What any
+other shop begins with is fitted on public sets too. Knows the starter's folder layout; trains no language
+model.
 """
 
 from __future__ import annotations
@@ -19,14 +20,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nlp import slots
 from nlp.generator import Generator
 from nlp.matcher import Matcher
 from nlp.memory import Knowledge, build_index
 from nlp.pipeline import Pipeline
+from nlp.pool import Pool
 from nlp.prompts import Prompt
-from nlp.ranking import Features, Ranker
+from nlp.ranking import TEMPERATURE, Features, Ranker
 from nlp.reading import Reader
 from nlp.registry import STARTER_FOLDER, write_manifest
 from nlp.types import KnowledgeItem
@@ -41,6 +44,7 @@ from training.privacy import left_for_test, owners, recited
 from training.questions import Question
 from training.ranker import best_temperature, blank, fit_scorer
 from training.starter import PUBLIC_SETS, CachedEmbedder, Corpora
+from training.strangers import SHOPS, WEIGHT, Met, fit_for_strangers, meet
 from training.values import Filler
 from training.verdicts import Verdict, read_verdicts
 
@@ -155,30 +159,53 @@ def judged(verdicts: Sequence[Verdict], known: Container[str]) -> list[Judged]:
     ]
 
 
-def fit(bench: Bench, verdicts: Sequence[Verdict]) -> Ranker:
-    """The score, from the verdicts on candidates for the dev questions."""
-    said = {(v.moment, v.reply): v.send for v in verdicts}
-    rows: list[Features] = []
-    send: list[bool] = []
-    missing = 0
+@dataclasses.dataclass(frozen=True, slots=True)
+class Said:
+    """Candidates for the dev questions that people judged: features, verdicts, nearness."""
+
+    rows: list[Features]
+    send: NDArray[np.bool_]
+    near: NDArray[np.float64]
+
+
+def fit(bench: Bench, verdicts: Sequence[Verdict], met: Sequence[Met]) -> tuple[Ranker, Ranker]:
+    """The demo shop's score, from the verdicts on candidates for the dev questions; and the strangers'."""
     pools = [one.pool for one in explained(bench.pipeline(blank()), bench.dev)]
     truths = bench.reader.encoder.embed([slots.spoken(q.truth) for q in bench.dev])
     temperature = best_temperature(pools, truths)
-    for question, pool in zip(bench.dev, pools, strict=True):
+    own = said(bench.dev, pools, truths, verdicts, temperature)
+    ranker = fit_scorer(own.rows, own.send, temperature)
+    any_shop = said(bench.dev, pools, truths, verdicts, TEMPERATURE)
+    strangers = fit_for_strangers(any_shop.rows, any_shop.send, any_shop.near, met)
+    for whose, one in (("the demo shop's", ranker), ("strangers'", strangers)):
+        log.info("%s score, weights: %s", whose, json.dumps(one.explain()))
+    return ranker, strangers
+
+
+def said(
+    asked: Sequence[Question],
+    pools: Sequence[Pool],
+    truths: NDArray[np.float32],
+    verdicts: Sequence[Verdict],
+    temperature: float,
+) -> Said:
+    """What people said of the candidates of the pools."""
+    known = {(v.moment, v.reply): v.send for v in verdicts}
+    found: list[tuple[Features, bool, float]] = []
+    missing = 0
+    for question, pool, truth in zip(asked, pools, truths, strict=True):
         for one, row in zip(pool.candidates, pool.looked_at(temperature)[1], strict=True):
             # What has an open slot can't be sent unchanged: nobody needs to be asked.
-            verdict = False if row.unfilled else said.get((question.id, one.template))
+            verdict = False if row.unfilled else known.get((question.id, one.template))
             missing += verdict is None
             if verdict is not None:
-                rows.append(row)
-                send.append(verdict)
+                found.append((row, verdict, max(0.0, float(one.vector @ truth))))
+    send = np.array([sent for _, sent, _ in found])
     log.info(
-        "ranker: %d candidates of %d questions judged (%d not), %.3f would be sent",
-        len(rows), len(bench.dev), missing, np.mean(send),
+        "%d candidates of %d questions judged (%d not), %.3f would be sent",
+        len(found), len(asked), missing, send.mean(),
     )  # fmt: skip
-    ranker = fit_scorer(rows, np.array(send), temperature)
-    log.info("ranker weights: %s", json.dumps(ranker.explain()))
-    return ranker
+    return Said([row for row, _, _ in found], send, np.array([near for _, _, near in found]))
 
 
 def measure(bench: Bench, ranker: Ranker, verdicts: Sequence[Verdict]) -> dict[str, Any]:
@@ -253,7 +280,10 @@ def card(folder: Path, run: Mapping[str, Any], judged: Mapping[str, Any], spans:
         "```",
         "",
         "Replies are retrieved by a matcher (all-MiniLM-L6-v2 with low-rank changes, tuned on the same "
-        "conversations and on verdicts of people) and ranked by a score fitted on such verdicts.",
+        "conversations and on verdicts of people). `ranker.safetensors` ranks them for a shop where nobody "
+        f"has judged yet: it is fitted on those verdicts and, {WEIGHT:g} times as heavy, on conversations of "
+        f"{len(SHOPS)} public sets ({', '.join(name.split('.')[0] for name in SHOPS)}). The demo shop brings "
+        "a score of its own, fitted on the verdicts alone.",
         "",
         "## Suggestions on held-out conversations of the demo shop",
         "",
@@ -303,8 +333,21 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     bench = prepare(arguments.shop, arguments.folder, arguments.work / "index", arguments.seed)
     corpora = Corpora(arguments, embedder)
-    ranker = fit(bench, verdicts)
-    ranker.save(reply)
+    met = [
+        meet(
+            arguments.conversations / name,
+            count,
+            bench.reader,
+            bench.generator,
+            bench.matcher,
+            arguments.seed,
+        )
+        for name, count in SHOPS.items()
+    ]
+    ranker, strangers = fit(bench, verdicts, met)
+    # Verdicts are of one shop, and so is the score that they fit: it lies with the shop.
+    ranker.save(arguments.shop)
+    strangers.save(reply)
     figures = measure(bench, ranker, verdicts)
     spans = recitation(bench, corpora.public, corpora.mixed, embedder)
     run = json.loads((arguments.work / "figures.json").read_text())

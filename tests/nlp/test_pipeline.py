@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from nlp.memory import Knowledge
@@ -81,6 +83,13 @@ def test_a_slot_that_can_not_be_filled_is_never_generated(brain: Pipeline) -> No
 def test_any_text_is_answered_or_passed_over(brain: Pipeline, text: str) -> None:
     (drafts,) = brain.suggest([request(brain, text)])
     assert len(drafts) <= 3
+
+
+def test_a_shop_may_bring_a_score_of_its_own() -> None:
+    shop = Path("bot") / "demo"
+    version = verify(STARTER_FOLDER, STARTER)
+    own = Pipeline.load(version, Knowledge({}), score=STARTER_FOLDER.parent.parent / shop).ranker
+    assert own.explain() != Pipeline.load(version, Knowledge({})).ranker.explain()
 
 
 def test_an_empty_knowledge_still_works() -> None:

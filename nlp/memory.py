@@ -92,7 +92,7 @@ def load_index(folder: Path) -> Index:
 
 def _make(items: Sequence[KnowledgeItem], knowledge: Knowledge, reader: Reader) -> list[list[_Made]]:
     """Entries and vectors of items, all texts read in batches."""
-    found = _read([turn for item in items if item.kind == "reply" for turn in _turns(item)], reader)
+    found = _read([item for item in items if item.kind == "reply"], reader)
     catalogue = Catalogue(knowledge.products)
     groups = [
         _passages(item, knowledge, catalogue)
@@ -142,15 +142,24 @@ def _spans(turns: Sequence[Turn], reader: Reader) -> dict[str, _Read]:
     return {text: _Read(spans) for text, spans in zip(texts, reader.entities(texts), strict=True)}
 
 
-def _read(turns: Sequence[Turn], reader: Reader) -> dict[str, _Read]:
-    """Readings by text, each text once; of an agent's only the entities: a shop has many turns."""
-    found = _spans(turns, reader)
-    customers = list(dict.fromkeys(t.text for t in turns if t.role == "customer"))
-    readings = zip(reader.intents(customers), reader.sentiments(customers), strict=True)
-    return found | {
-        text: _Read(found[text].entities, intent, mood.negative)
-        for text, (intent, mood) in zip(customers, readings, strict=True)
+def _read(items: Sequence[KnowledgeItem], reader: Reader) -> dict[str, _Read]:
+    """Readings by text, each text once and no more than is needed: a shop has many turns.
+
+    Of an agent's text only the entities are read; the intent only where the item says none.
+    """
+    spans = _spans([turn for item in items for turn in _turns(item)], reader)
+    customers = _customers(items)
+    unsaid = _customers([item for item in items if not item.intent])
+    intents = dict(zip(unsaid, reader.intents(unsaid), strict=True))
+    moods = zip(customers, reader.sentiments(customers), strict=True)
+    return spans | {
+        text: _Read(spans[text].entities, intents.get(text, _UNREAD), mood.negative) for text, mood in moods
     }
+
+
+def _customers(items: Sequence[KnowledgeItem]) -> list[str]:
+    """The customers' texts, each once."""
+    return list(dict.fromkeys(t.text for item in items for t in item.turns if t.role == "customer"))
 
 
 def _passages(item: KnowledgeItem, knowledge: Knowledge, catalogue: Catalogue) -> list[_Found]:

@@ -18,7 +18,7 @@ import torch
 from transformers import AutoModel, PreTrainedTokenizerFast
 
 from nlp.batches import MAX_TOKENS, STEP, Tokens, padded
-from nlp.errors import ModelError
+from nlp.errors import ModelError, one_line
 from nlp.tokens import read_tokenizer, readable, save_tokenizer
 
 _NOT_NEEDED = ("pooler", "lm_head", "cls.", "mask_emb")
@@ -50,7 +50,7 @@ class Backbone:
             found = cls(folder, name, read_tokenizer(folder), config)
         # What is missing or damaged shows as whatever the model's own class raises.
         except Exception as error:
-            raise ModelError(f"{name} can't be read as an encoder: {_line(error)}") from error
+            raise ModelError(f"{name} can't be read as an encoder: {one_line(error)}") from error
         if config.get("is_encoder_decoder"):
             raise ModelError(f"{name} has an encoder and a decoder; choose an encoder such as BERT or XLNet")
         found._try()
@@ -111,7 +111,7 @@ class Backbone:
                 inputs_embeds=self._weights.get_input_embeddings()(read.ids), attention_mask=read.mask.long()
             ).last_hidden_state
         except Exception as error:
-            raise ModelError(f"{self.name} can't read text as an encoder: {_line(error)}") from error
+            raise ModelError(f"{self.name} can't read text as an encoder: {one_line(error)}") from error
         if not states.isfinite().all():
             raise ModelError(f"{self.name} makes states that are no numbers; its weights may be damaged")
         if states.shape[-1] != self.width:
@@ -139,7 +139,3 @@ def _most_tokens(config: dict[str, Any]) -> int:
     positions = int(config.get("max_position_embeddings") or config.get("n_positions") or 0)
     most = min(MAX_TOKENS, positions - 2) if positions > 0 else MAX_TOKENS
     return max(STEP, most - most % STEP)
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__

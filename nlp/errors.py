@@ -28,3 +28,8 @@ class ModelError(NlpError):
 
 class RegistryError(NlpError):
     """A model version can't be published, found or verified; the message says which and why."""
+
+
+def one_line(error: Exception) -> str:
+    """What a library's error says, as one line that is not too long to show."""
+    return " ".join(str(error).split())[:200] or type(error).__name__

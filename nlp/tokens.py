@@ -16,7 +16,7 @@ from typing import Any
 from tokenizers import Tokenizer, decoders
 from transformers import AutoTokenizer, BertTokenizer, GPT2Tokenizer, PreTrainedTokenizerFast
 
-from nlp.errors import ModelError
+from nlp.errors import ModelError, one_line
 
 _CJK = re.compile("[\u2e80-\u9fff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\U00020000-\U0003ffff]")
 _TIGHT_BEFORE = frozenset(".,!?;:%)]}…'’”/-_@")
@@ -42,7 +42,7 @@ def read_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
         tokenizer: object = kind.from_pretrained(folder, local_files_only=True, **code)
     # Which error a broken file raises is up to the class of the tokeniser.
     except (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError) as error:
-        raise ModelError(f"{folder.name} holds no readable tokeniser: {_line(error)}") from error
+        raise ModelError(f"{folder.name} holds no readable tokeniser: {one_line(error)}") from error
     if not isinstance(tokenizer, PreTrainedTokenizerFast):
         raise ModelError(f"{folder.name}: its tokeniser has no tokenizer.json; choose a model that has one")
     return tokenizer
@@ -77,10 +77,6 @@ def _json(path: Path) -> dict[str, Any]:
         return {}
     found = json.loads(path.read_text(encoding="utf-8"))
     return found if isinstance(found, dict) else {}
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__
 
 
 class TextCodec:

@@ -17,7 +17,7 @@ from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
-from nlp.errors import ModelError
+from nlp.errors import ModelError, one_line
 from nlp.prompts import ALL_TOKENS, END, PromptCodec
 from nlp.registry import STARTER, Registry
 from nlp.tokens import TextCodec, read_tokenizer
@@ -119,8 +119,9 @@ def _model(folder: Path, name: str) -> GPT2LMHeadModel:
         )
     # What a damaged file raises depends on where it is damaged.
     except (OSError, ValueError, RuntimeError, KeyError, StrictDataclassError, SafetensorError) as error:
-        said = " ".join(str(error).split())[:200] or type(error).__name__
-        raise ModelError(f"{name} can't be read as a GPT-2 ({said}); download the folder again") from error
+        raise ModelError(
+            f"{name} can't be read as a GPT-2 ({one_line(error)}); download the folder again"
+        ) from error
     model: GPT2LMHeadModel = loaded[0]
     if missing := sorted(set(loaded[1]["missing_keys"]) - {"lm_head.weight"}):
         raise ModelError(

@@ -36,7 +36,6 @@ SHIPPED, SHIPPED_PARAMETERS = "minilm", 22_565_376
 HELD_OUT = 0.25
 STRENGTHS = (0.003, 0.03, 0.3)
 """Inverse regularisations tried for each candidate, on a part of what it learns from."""
-TASKS = ("sentiment", "intents", "entities")
 MEASURES = {"sentiment": "macro_f1", "intents": "macro_f1", "entities": "f1"}
 """What decides: of entities, the F1 of exact spans."""
 _WINDOW = 256

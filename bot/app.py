@@ -159,6 +159,7 @@ def _spine(settings: Settings, demo: bool, web_dir: Path) -> Lifetime:
             db=app[DB],
             conversations=Conversation(app[DB], app[SERVING], Policy(mode=mode), app[LIVE]),
             new_intents=NewIntents(app[DB], app[SERVING]),
+            serving=app[SERVING],
             live=app[LIVE],
             passwords=Passwords(),
             limits=Limits(

@@ -18,6 +18,9 @@ from storage.records import ReplyPair
 
 LoadBrain = Callable[[], Brain]
 
+AT_FIRST = 1200
+"""Articles and past replies that are read before suggestions begin, half a minute's work; the others follow
+while customers are served."""
 _PAGE = 500
 
 
@@ -56,6 +59,7 @@ async def shipped_loader(db: Database, settings: Settings, *, demo: bool = False
             device=settings.device,
             manner=manner(settings),
             score=score,
+            at_first=AT_FIRST,
         )
 
     return load

@@ -38,7 +38,9 @@ CONTEXT_TOKENS = 96
 TURN_TOKENS = 56
 REPLY_TOKENS = 64
 TURNS = 4
-BUCKET = 32
+BUCKET = 16
+"""Rows of one forward pass, sorted by length: measured, a training step of 64 pairs is a sixth faster so than
+with 32, and a third faster than with 64; the layers' states then stay in the cache."""
 CONVERSATION, REPLY = 0, 1
 """What a text is; the encoder's token type."""
 
@@ -119,16 +121,17 @@ class Matcher:
         """Unit vectors (n, WIDTH) of replies."""
         return self._vectors([self._codec.reply(text) for text in templates], REPLY)
 
+    @property
+    def digest(self) -> str:
+        """Of its weights: vectors of another matcher are of another space."""
+        return self._digest
+
     def remembered(self, templates: Sequence[str], cache: Path | None = None) -> Vectors:
         """The same for many replies; what the `cache` folder knows of this matcher is not read again."""
-        known = self._load(cache) if cache else {}
-        fresh = [text for text in dict.fromkeys(templates) if text not in known]
-        made = zip(fresh, self.replies(fresh), strict=True)
-        every = {**known, **dict(made)}
-        kept = {text: every[text] for text in dict.fromkeys(templates)}
-        if cache and (fresh or len(kept) != len(known)):
-            self._save(cache, kept)
-        return np.stack([kept[text] for text in templates]) if templates else _empty()
+        answers = Answers(self, cache)
+        answers.learn(templates)
+        answers.keep(templates)
+        return answers.vectors(templates)
 
     @torch.inference_mode()
     def _vectors(self, rows: Sequence[Sequence[int]], kind: int) -> Vectors:
@@ -137,19 +140,48 @@ class Matcher:
         found: Vectors = self._model(rows, kind).cpu().numpy()
         return found
 
+
+class Answers:
+    """Replies in a matcher's space, by their templates; a cache folder keeps them between starts."""
+
+    def __init__(self, matcher: Matcher, cache: Path | None = None) -> None:
+        self._matcher, self._cache = matcher, cache
+        self._known = self._load(cache) if cache else {}
+        self._kept = len(self._known)
+
+    def learn(self, templates: Sequence[str]) -> None:
+        """Read those that are not known yet."""
+        fresh = [text for text in dict.fromkeys(templates) if text not in self._known]
+        self._known |= zip(fresh, self._matcher.replies(fresh), strict=True)
+
+    def vectors(self, templates: Sequence[str]) -> Vectors:
+        """Unit vectors (n, WIDTH) of learned replies."""
+        made = np.stack([self._known[text] for text in templates]) if templates else _empty()
+        self._known |= zip(templates, made, strict=True)  # rows of it: one copy of each is enough
+        return made
+
+    def keep(self, templates: Sequence[str]) -> None:
+        """Forget all others, and write these into the cache folder if they have changed."""
+        wanted = dict.fromkeys(templates)
+        known = {text: self._known[text] for text in wanted}
+        changed = len(known) != self._kept or len(known) != len(self._known)
+        self._known, self._kept = known, len(known)
+        if self._cache and changed:
+            self._save(self._cache, known)
+
     def _load(self, cache: Path) -> dict[str, Vectors]:
         """What the cache knows; one that can't be read, or is another matcher's, is an empty one."""
         try:
             with safe_open(cache / CACHE_FILE, framework="numpy") as stored:
                 note = stored.metadata()
-                if note["matcher"] != self._digest:
+                if note["matcher"] != self._matcher.digest:
                     return {}
                 return dict(zip(json.loads(note["texts"]), stored.get_tensor("vectors"), strict=True))
         except (OSError, ValueError, KeyError, TypeError, SafetensorError):
             return {}
 
     def _save(self, cache: Path, known: dict[str, Vectors]) -> None:
-        note = {"matcher": self._digest, "texts": json.dumps(list(known))}
+        note = {"matcher": self._matcher.digest, "texts": json.dumps(list(known))}
         try:
             cache.mkdir(parents=True, exist_ok=True)
             vectors = np.stack(list(known.values())) if known else _empty()

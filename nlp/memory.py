@@ -13,7 +13,8 @@ import json
 import logging
 import re
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -41,6 +42,9 @@ TITLE = 60
 """Characters of a past reply that stand for it where it has no title."""
 FORMAT = "8"
 """Part of every cache key: raise it when the way that items are read changes."""
+BLOCK = 8
+"""Replies that are read in the order of the shop; about those of one conversation."""
+GOLDEN = (5**0.5 - 1) / 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,35 +63,93 @@ class _Made:
     text: Vectors
 
 
-def build_index(knowledge: Knowledge, reader: Reader, *, cache: Path | None = None) -> Index:
-    """Index a shop's knowledge; `cache` is a folder that this function owns."""
-    salt = json.dumps([FORMAT, dict(knowledge.facts), list(knowledge.products)], sort_keys=True)
-    names = [
-        hashlib.sha256(f"{salt}{item!r}".encode("utf-8", "surrogatepass")).hexdigest()
-        for item in knowledge.items
-    ]
-    known = _load(cache) if cache else {}
-    fresh = [(name, item) for name, item in zip(names, knowledge.items, strict=True) if name not in known]
-    made = _make([item for _, item in fresh], knowledge, reader)
-    known |= {name: found for (name, _), found in zip(fresh, made, strict=True)}
-    kept = {name: known[name] for name in names}
-    if cache and (fresh or len(kept) != len(known)):
+class IndexBuilder:
+    """A shop's knowledge on its way into an index, read a part at a time; each part makes an index.
+
+    `cache` is a folder that this class owns. What it knows is not read again.
+    """
+
+    def __init__(self, knowledge: Knowledge, reader: Reader, *, cache: Path | None = None) -> None:
+        self._knowledge, self._reader, self._cache = knowledge, reader, cache
+        salt = json.dumps([FORMAT, dict(knowledge.facts), list(knowledge.products)], sort_keys=True)
+        self._names = [
+            hashlib.sha256(f"{salt}{item!r}".encode("utf-8", "surrogatepass")).hexdigest()
+            for item in knowledge.items
+        ]
+        known = _load(cache) if cache else {}
+        self._known = {name: known[name] for name in self._names if name in known}
+        self._changed = len(self._known) != len(known)
+        self._unread = deque(_spread(dict(zip(self._names, knowledge.items, strict=True)), self._known))
+
+    def __len__(self) -> int:
+        """Items that have been read."""
+        return len(self._known)
+
+    @property
+    def unread(self) -> int:
+        """Items that have not been read yet."""
+        return len(self._unread)
+
+    def read(self, most: int | None = None) -> list[Entry]:
+        """Read so many more items, all of them by default; returns the entries that came of them."""
+        count = self.unread if most is None else min(most, self.unread)
+        taken = [self._unread.popleft() for _ in range(max(0, count))]
+        made = _make([item for _, item in taken], self._knowledge, self._reader)
+        self._known |= {name: found for (name, _), found in zip(taken, made, strict=True)}
+        self._changed |= bool(taken)
+        return [part.entry for found in made for part in found]
+
+    def keep(self) -> None:
+        """Write what is known into the cache folder, if anything has changed."""
+        if not (self._cache and self._changed):
+            return
         try:
-            _save(cache, kept)
+            _save(self._cache, self._known)
+            self._changed = False
         except OSError as error:
             log.warning(
                 "the index cache could not be written (%s): it is made again at the next start", error
             )
-    parts = [part for found in kept.values() for part in found]
+
+    def index(self) -> Index:
+        """An index of what has been read, in the order of the shop's items."""
+        return _index(self._known[name] for name in self._names if name in self._known)
+
+
+def build_index(knowledge: Knowledge, reader: Reader, *, cache: Path | None = None) -> Index:
+    """Index a shop's whole knowledge; `cache` is a folder that this function owns."""
+    builder = IndexBuilder(knowledge, reader, cache=cache)
+    builder.read()
+    builder.keep()
+    return builder.index()
+
+
+def _spread(items: Mapping[str, KnowledgeItem], known: Container[str]) -> list[tuple[str, KnowledgeItem]]:
+    """What is not known, in the order in which it is read: articles, then replies from all over the shop.
+
+    A part of the replies must stand for all of them; those of one conversation stay together, since they
+    share their turns. Blocks are ordered by multiples of the golden ratio, modulo 1, which spread evenly
+    however many are taken (Knuth, The Art of Computer Programming 3, 6.4).
+    """
+    replies = [pair for pair in items.items() if pair[1].kind == "reply"]
+    blocks = [replies[at : at + BLOCK] for at in range(0, len(replies), BLOCK)]
+    order = sorted(range(len(blocks)), key=lambda at: at * GOLDEN % 1)
+    rows = [pair for pair in items.items() if pair[1].kind == "article"]
+    rows += [pair for at in order for pair in blocks[at]]
+    return [(name, item) for name, item in rows if name not in known]
+
+
+def _index(groups: Iterable[Sequence[_Made]]) -> Index:
+    parts = [part for found in groups for part in found]
     return Index([p.entry for p in parts], [p.key for p in parts], [p.text for p in parts])
 
 
 def load_index(folder: Path) -> Index:
     """An index as `build_index` kept it in a folder; raises ModelError where it can't be read."""
-    parts = [part for found in _load(folder).values() for part in found]
-    if not parts:
+    found = _load(folder)
+    if not found:
         raise ModelError(f"{folder.name}/{CACHE_FILE} can't be read; publish the version again")
-    return Index([p.entry for p in parts], [p.key for p in parts], [p.text for p in parts])
+    return _index(found.values())
 
 
 def _make(items: Sequence[KnowledgeItem], knowledge: Knowledge, reader: Reader) -> list[list[_Made]]:

@@ -91,6 +91,13 @@ class _NamingBrain:
     def suggest(self, requests: Sequence[ReplyRequest]) -> list[list[Draft]]:
         return self._brain.suggest(requests)
 
+    @property
+    def unread(self) -> int:
+        return self._brain.unread
+
+    def read_on(self) -> None:
+        self._brain.read_on()
+
 
 def _fitted(names: Sequence[str], vectors: Vectors, log: Vectors) -> ExampleIntents | _Nearest:
     far = log[(log @ vectors.T).max(axis=1) < NEAR][:OTHERS] if len(log) else log

@@ -23,15 +23,16 @@ from nlp.generator import Generator
 from nlp.language import warm_up
 from nlp.manner import Manner
 from nlp.matcher import Matcher
-from nlp.memory import SURE_OF_INTENT, Knowledge, build_index, delexicaliser, load_index
+from nlp.memory import SURE_OF_INTENT, IndexBuilder, Knowledge, delexicaliser, load_index
 from nlp.pool import USUAL, Explained, Pool
 from nlp.prompts import Prompt
 from nlp.quiet import quiet
 from nlp.ranking import TEMPERATURE, Candidate, Ranker, asked_slots
 from nlp.reading import Reader
+from nlp.recall import Recall
 from nlp.recognisers import Catalogue
 from nlp.registry import Version
-from nlp.retrieval import NEVER, Index, Vectors
+from nlp.retrieval import Vectors
 from nlp.types import Analysis, Draft, Evidence, ReplyRequest, Role
 
 REPLIES_SHOWN_TO_MODEL = 3
@@ -42,12 +43,6 @@ ALIKE = 0.95
 ARTICLE_COSINE = 0.55
 """A help passage this near to the question is a candidate by itself."""
 MAX_TURNS = 6
-MATCH_WEIGHT = 1.0
-"""How much the match of conversation and reply counts beside the cosine of the two conversations."""
-MOOD_WEIGHT = 0.5
-"""Sentence vectors hardly see a "not": "it has arrived" and "it has not" differ most in their mood."""
-OPPOSITE_MOOD = 0.6
-"""A reply to a message whose P(negative) differs by more than this is no candidate at all."""
 _ADDRESS = r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
 _FIGURES = re.compile(rf"\d+(?:[.,:/]\d+)*|{_ADDRESS}|\b(?:https?://|www\.)[^\s<>]+")
 _LONG_NUMBERS = re.compile(r"\d(?:[ ()./-]?\d){3,}")
@@ -104,19 +99,15 @@ class Pipeline:
         generator: Generator,
         matcher: Matcher,
         ranker: Ranker,
-        index: Index,
+        recall: Recall,
         products: Sequence[str],
-        cache: Path | None = None,
         manner: Manner = USUAL,
     ) -> None:
         self._version = version
         self._reader, self._encoder = reader, reader.encoder
         self._generator, self._matcher = generator, matcher
-        self._ranker, self._index = ranker, index
+        self._ranker, self._recall = ranker, recall
         self._catalogue, self._manner = Catalogue(products), manner
-        self._answers = matcher.remembered(index.replies, cache)
-        self._row_of = {text: row for row, text in enumerate(index.replies)}
-        self._negative = index.negative
 
     @classmethod
     def load(
@@ -128,25 +119,28 @@ class Pipeline:
         device: str = "cpu",
         manner: Manner = USUAL,
         score: Path | None = None,
+        at_first: int | None = None,
     ) -> Pipeline:
         """Load a verified version and index a shop's knowledge; raises NlpError subclasses.
 
         `cache` is a folder that keeps the index between starts. Without knowledge the version leans on
         what it remembers of the conversations that it was trained on. `manner` is how replies are said;
         `score` is the folder of a ranker that this shop's own verdicts fitted, in place of the version's.
+        Where `at_first` is given, the knowledge may be larger: so much of it is read here, the rest by
+        `read_on`.
         """
         frugal()
         warm_up()
         quiet()
         products = knowledge.products if knowledge else ()
         reader = Reader.load(version.heads, products, device=device)
-        if knowledge is None:
-            index, cache = load_index(version.memory), version.memory
-        else:
-            index = build_index(knowledge, reader, cache=cache)
-        generator = Generator.load(version.reply, device)
         matcher, ranker = Matcher.load(version.reply, device), Ranker.load(score or version.reply)
-        made = cls(version.name, reader, generator, matcher, ranker, index, products, cache, manner)
+        if knowledge is None:
+            recall = Recall(load_index(version.memory), matcher, version.memory)
+        else:
+            recall = Recall.of(IndexBuilder(knowledge, reader, cache=cache), matcher, cache, at_first)
+        generator = Generator.load(version.reply, device)
+        made = cls(version.name, reader, generator, matcher, ranker, recall, products, manner)
         give_back()
         return made
 
@@ -158,6 +152,15 @@ class Pipeline:
     def understand(self, texts: Sequence[str]) -> list[Analysis]:
         """Read messages: one encoder pass for the batch."""
         return self._reader.read(texts)
+
+    @property
+    def unread(self) -> int:
+        """Replies and articles of the shop that are still to be read."""
+        return self._recall.unread
+
+    def read_on(self) -> None:
+        """Read a few more of them, which takes less than a second, and suggest with them soon."""
+        self._recall.read_on()
 
     @property
     def reader(self) -> Reader:
@@ -190,8 +193,9 @@ class Pipeline:
     def plain(self, requests: Sequence[ReplyRequest], count: int) -> list[list[str]]:
         """What the untouched encoder alone would find, as templates, nearest first: a baseline."""
         queries = query_vectors([self._turns(r) for r in requests], self._encoder.embed)
-        nothing = np.zeros(len(self._negative), dtype=np.float32)
-        found = [self._index.nearest_replies(query, nothing, count) for query in queries]
+        index = self._recall.index
+        nothing = np.zeros(len(index.replies), dtype=np.float32)
+        found = [index.nearest_replies(query, nothing, count) for query in queries]
         return [[one.text for one in near.replies] for near in found]
 
     def _cases(self, requests: Sequence[ReplyRequest]) -> list[_Case]:
@@ -202,9 +206,9 @@ class Pipeline:
         cases = []
         for request, turns, query, place in zip(requests, spoken, queries, places, strict=True):
             known = frozenset(k for k, v in {**request.values, **request.facts}.items() if v)
-            article = next(iter(self._index.nearest_passages(newest(query), 1)), None)
-            near = self._index.nearest_replies(
-                query, self._match(place, request.analysis.sentiment.negative), REPLIES_FOUND
+            article = next(iter(self._recall.index.nearest_passages(newest(query), 1)), None)
+            near = self._recall.index.nearest_replies(
+                query, self._recall.match(place, request.analysis.sentiment.negative), REPLIES_FOUND
             )
             expectation = Expectation.of(near.vectors, near.order, TEMPERATURE)
             found = self._candidates(_own(near.replies, request), expectation, known)
@@ -232,14 +236,6 @@ class Pipeline:
         wanted = list(dict.fromkeys([*range(half), *wide, *range(len(ready))]))[:REPLIES_AS_CANDIDATES]
         kept = [ready[at] for at in sorted(wanted) if at < len(ready)]
         return kept or sorted(found, key=lambda one: _open(one.text, known))[:REPLIES_AS_CANDIDATES]
-
-    def _match(self, place: Vectors, negative: float) -> Vectors:
-        """How well each remembered reply answers a conversation in this mood."""
-        match: Vectors = MATCH_WEIGHT * (self._answers @ place)
-        gap = np.abs(self._negative - np.float32(negative))
-        match -= MOOD_WEIGHT * gap
-        match[gap > OPPOSITE_MOOD] = NEVER
-        return match
 
     def _turns(self, request: ReplyRequest) -> list[tuple[Role, str]]:
         """The last turns as templates; the newest is read with its full analysis."""
@@ -289,9 +285,9 @@ class Pipeline:
                     sentences[text],
                     logprob,
                     match=float(answers[text] @ case.place),
-                    novelty=self._index.novelty(text, context),
+                    novelty=self._recall.index.novelty(text, context),
                     retrieval=one.score if one else 0.0,
-                    same_intent=one is not None and self._index.intent_of(one.id) == intent,
+                    same_intent=one is not None and self._recall.index.intent_of(one.id) == intent,
                     evidence=(one,) if one else tuple(case.shown),
                 )
             )
@@ -300,7 +296,7 @@ class Pipeline:
 
     def _sentences(self, templates: Sequence[str]) -> dict[str, Vectors]:
         """Sentence vectors by template; what the index has is not read again."""
-        known = {t: v for t in templates if (v := self._index.vector_of(t)) is not None}
+        known = {t: v for t in templates if (v := self._recall.index.vector_of(t)) is not None}
         fresh = [t for t in dict.fromkeys(templates) if t not in known]
         if fresh:
             known |= zip(fresh, self._encoder.embed([slots.spoken(t) for t in fresh]), strict=True)
@@ -308,7 +304,7 @@ class Pipeline:
 
     def _places(self, templates: Sequence[str]) -> dict[str, Vectors]:
         """Replies in the matcher's space by template; what is remembered is not read again."""
-        known = {t: self._answers[self._row_of[t]] for t in templates if t in self._row_of}
+        known = self._recall.places(templates)
         fresh = [t for t in templates if t not in known]
         return known | dict(zip(fresh, self._matcher.replies(fresh), strict=True))
 

@@ -73,7 +73,9 @@ class Index:
             for kind in ("reply", "article")
         }
         self._intents = {e.id: e.intent for e in found}
-        self._texts = {e.text: t for e, t in zip(found, texts, strict=True)}
+        self._texts: dict[str, Vectors] = {}
+        for shelf in self._shelves.values():
+            self._texts |= {e.text: t for e, t in zip(shelf.entries, shelf.texts, strict=True)}
         self._said_in = Counter(w for e in found if e.kind == "reply" for w in set(words(e.text)))
         self._replies = max(2, sum(e.kind == "reply" for e in found))
 

@@ -2,14 +2,16 @@
 
 Readings and drafts wait in two queues; one thread takes whatever has come in as one batch,
 readings first, since a person is looking at them already. A failure reaches every waiter of its
-batch. A swap loads and warms the new brain off the loop, changes one reference, and lets what
-was leased finish on the old one. Knows the Brain protocol and nothing of what is inside.
+batch. While nothing waits, the brain reads what it does not know yet of the shop. A swap loads and
+warms the new brain off the loop, changes one reference, and lets what was leased finish on the old
+one. Knows the Brain protocol and nothing of what is inside.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -20,6 +22,9 @@ from nlp.errors import NlpError
 from nlp.types import Analysis, Brain, Draft, ReplyRequest
 
 log = logging.getLogger(__name__)
+
+PATIENCE = 10.0
+"""Seconds after which the brain reads on although customers wait: a busy shop has the most to remember."""
 
 
 class NotLoaded(NlpError):
@@ -43,6 +48,22 @@ class _Lane:
         self.brain = brain
         self.readings: list[_Job] = []
         self.drafts: list[_Job] = []
+        self.read_on_at = 0.0
+        self.stuck = False
+
+    def has_to_read(self, busy: bool) -> bool:
+        """Is it time for the brain to read on?"""
+        late = time.monotonic() - self.read_on_at > PATIENCE
+        return self.brain.unread > 0 and not self.stuck and (late or not busy)
+
+    def read_on(self) -> None:
+        """Read a slice; one that can't be read is the last one."""
+        try:
+            self.brain.read_on()
+        except Exception as error:  # the brain serves all the same, with what it remembers
+            self.stuck = True
+            log.error("%d items of the shop could not be read: %s", self.brain.unread, type(error).__name__)
+        self.read_on_at = time.monotonic()
 
     def next_batch(self, most_readings: int, most_drafts: int) -> tuple[list[_Job], bool]:
         """The next jobs and whether they are drafts; readings go first."""
@@ -103,6 +124,11 @@ class Serving:
         return self._lane.brain.version if self._lane else None
 
     @property
+    def unread(self) -> int:
+        """Replies and articles of the shop that new suggestions don't know yet."""
+        return self._lane.brain.unread if self._lane else 0
+
+    @property
     def queue_depth(self) -> int:
         """Readings and drafts that wait."""
         return sum(len(lane.readings) + len(lane.drafts) for lane in self._lanes())
@@ -113,6 +139,7 @@ class Serving:
         if self._lane is not None:
             self._busy.append(self._lane)
         self._lane = _Lane(brain)
+        self._wake.set()
         if self._task is None:
             self._task = asyncio.create_task(self._run(), name="model-serving")
 
@@ -156,6 +183,9 @@ class Serving:
         loop = asyncio.get_running_loop()
         while True:
             lane = next((x for x in self._lanes() if x.readings or x.drafts), None)
+            if self._lane is not None and self._lane.has_to_read(busy=lane is not None):
+                await loop.run_in_executor(self._thread, self._lane.read_on)
+                continue
             if lane is None:
                 self._busy.clear()
                 self._wake.clear()

@@ -65,10 +65,15 @@ class TunedEncoder(nn.Module):
         """The same texts as tokens of this encoder: as they are for the shipped one."""
         return self.backbone.tokens(tokens.texts, tokens.ids.device) if self.backbone else tokens
 
+    @property
+    def layers(self) -> nn.Module:
+        """The part of the body whose linear layers may be changed."""
+        found: nn.Module = self.body.encoder if self.backbone is None else self.body
+        return found
+
     def tuned(self) -> Iterator[tuple[str, nn.Linear]]:
         """The linear layers that have low-rank changes, with their names."""
-        inside = self.body.encoder if self.backbone is None else self.body
-        for name, module in inside.named_modules():
+        for name, module in self.layers.named_modules():
             if isinstance(module, nn.Linear) and not any(part in name for part in _FROZEN):
                 yield name, module
 

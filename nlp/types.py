@@ -155,7 +155,7 @@ class ReplyRequest:
 
 
 class Brain(Protocol):
-    """One loaded, immutable set of models. Both methods block: call them off the event loop."""
+    """One loaded set of models and what it remembers. Its methods block: call them off the event loop."""
 
     @property
     def version(self) -> str:
@@ -168,4 +168,13 @@ class Brain(Protocol):
 
     def suggest(self, requests: Sequence[ReplyRequest]) -> list[list[Draft]]:
         """Draft replies, best first, at most `count` each; an empty list where none is good enough."""
+        ...
+
+    @property
+    def unread(self) -> int:
+        """Items of the shop's knowledge that it has not read yet; until then it suggests without them."""
+        ...
+
+    def read_on(self) -> None:
+        """Read a few more of them, a second's work at most."""
         ...

@@ -77,6 +77,11 @@ class FakeBrain:
         """While set, every call raises it."""
         self.understood: list[str] = []
         self.requests: list[ReplyRequest] = []
+        self.unread = 0
+
+    def read_on(self) -> None:
+        """One item more."""
+        self.unread -= 1
 
     @property
     def version(self) -> str:

@@ -1,8 +1,8 @@
 """Low-rank changes to a model, while they are trained: LoRA (Hu et al., 2021).
 
-The sentence encoder's tuned layers have theirs as weight + up @ down. A GPT-2 that is too large to be
-trained whole has them beside its layers, and the rows of its last tokens, which are ours, are trained
-with them. Knows the two architectures; knows no task and no text.
+An encoder's tuned layers have theirs beside them, and so has a GPT-2 that is too large to be trained
+whole; the rows of its last tokens, which are ours, are trained with them. Knows the two architectures;
+knows no task and no text.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor
-from torch.nn.utils import parametrize
 from transformers import GPT2LMHeadModel
 from transformers.models.bert.modeling_bert import BertSelfAttention
 from transformers.pytorch_utils import Conv1D
@@ -23,16 +22,21 @@ CHANGED = ("c_attn", "c_proj")
 """The layers of a GPT-2 that have low-rank changes, by the end of their names."""
 
 
-class _LowRank(torch.nn.Module):
-    """`up` is zero at first: training starts from the encoder as it is."""
+class ChangedLinear(torch.nn.Linear):
+    """A frozen linear layer and its change, computed beside it: x W' + x down' up'.
 
-    def __init__(self, out: int, into: int, rank: int) -> None:
-        super().__init__()
-        self.down = torch.nn.Parameter(torch.randn(rank, into) / into**0.5)
-        self.up = torch.nn.Parameter(torch.zeros(out, rank))
+    Computed as one weight, W + up @ down, the gradient of the whole weight would be computed at every
+    step, a fourth of a step's work. `up` is zero at first: training starts from the layer as it is.
+    """
 
-    def forward(self, weight: Tensor) -> Tensor:
-        return weight + self.up @ self.down
+    def __init__(self, layer: torch.nn.Linear, rank: int) -> None:
+        super().__init__(layer.in_features, layer.out_features, layer.bias is not None, device="meta")
+        self.weight, self.bias = layer.weight, layer.bias
+        self.down = torch.nn.Parameter(torch.randn(rank, self.in_features) / self.in_features**0.5)
+        self.up = torch.nn.Parameter(torch.zeros(self.out_features, rank))
+
+    def forward(self, input: Tensor) -> Tensor:
+        return super().forward(input) + input @ self.down.T @ self.up.T
 
 
 def make_trainable(encoder: TunedEncoder, rank: int) -> None:
@@ -46,26 +50,21 @@ def make_trainable(encoder: TunedEncoder, rank: int) -> None:
     for module in encoder.modules():
         if isinstance(module, BertSelfAttention):
             module.dropout.p = 0.0
-    for _, layer in list(encoder.tuned()):
-        change = _LowRank(layer.out_features, layer.in_features, rank)
-        parametrize.register_parametrization(layer, "weight", change)
+    for name, layer in list(encoder.tuned()):
+        encoder.layers.set_submodule(name, ChangedLinear(layer, rank))
 
 
 def changes_of(encoder: TunedEncoder) -> dict[str, Tensor]:
     """The learned changes: for each tuned layer NAME.up (out, rank) and NAME.down (rank, in)."""
-    tensors: dict[str, Tensor] = {}
-    for name, layer in encoder.tuned():
-        (change,) = layer.get_submodule("parametrizations.weight").children()
-        tensors |= {f"{name}.{side}": change.get_parameter(side).detach() for side in ("up", "down")}
-    return tensors
+    return {
+        f"{name}.{side}": layer.get_parameter(side).detach()
+        for name, layer in encoder.tuned()
+        for side in ("up", "down")
+    }
 
 
 class ChangedConv1D(torch.nn.Module):
-    """A frozen Conv1D, which keeps its weight as (in, out), and its change, computed beside it.
-
-    Not a parametrisation, as the encoder's are: for that the gradient of the whole weight would be
-    computed at every step, a third of a step's work for a large model.
-    """
+    """A frozen Conv1D, which keeps its weight as (in, out), and its change, computed beside it."""
 
     def __init__(self, layer: Conv1D, rank: int, random: torch.Generator) -> None:
         super().__init__()
@@ -157,9 +156,8 @@ def begin_with(encoder: TunedEncoder, changes: Mapping[str, Tensor]) -> None:
     """Go on from learned changes, named as by `changes_of`; raises ModelError where their shape differs."""
     with torch.no_grad():
         for name, layer in encoder.tuned():
-            (change,) = layer.get_submodule("parametrizations.weight").children()
             for side in ("up", "down"):
-                begun, kept = change.get_parameter(side), changes.get(f"{name}.{side}")
+                begun, kept = layer.get_parameter(side), changes.get(f"{name}.{side}")
                 if kept is None or kept.shape != begun.shape:
                     raise ModelError(f"the changes of {name} are missing or of another rank")
                 begun.copy_(kept)

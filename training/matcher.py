@@ -15,6 +15,7 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import TypeVar
 
@@ -92,7 +93,7 @@ def new_matcher(seed: int, begin: Path | None = None) -> tuple[MatchModel, Match
 def fit_matcher(
     model: MatchModel,
     codec: MatchCodec,
-    lessons: Sequence[Lesson],
+    courses: Sequence[Sequence[Lesson]],
     judged: Sequence[Judged],
     config: MatchConfig,
     *,
@@ -100,7 +101,11 @@ def fit_matcher(
     validation: Sequence[Lesson] = (),
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[checkpoints.Row]:
-    """Train in place; return the log rows. `checkpoint` is a folder of this run alone, resumed from."""
+    """Train in place; return the log rows. `checkpoint` is a folder of this run alone, resumed from.
+
+    The steps take a batch of one course each, in turn: the replies of another shop would be wrong answers
+    that are told by their subject alone.
+    """
     threads = torch.get_num_threads()
     torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
@@ -109,7 +114,7 @@ def fit_matcher(
     optimizer = torch.optim.AdamW(weights.values(), lr=config.learning_rate, weight_decay=config.weight_decay)
     state = checkpoints.resume(checkpoint, weights, optimizer)
     step, rows = state.step, state.rows
-    batches = checkpoints.endless(partial(_shuffled, lessons, config.lessons), config.seed, step)
+    batches = _in_turn(courses, config, step)
     verdicts = checkpoints.endless(partial(_shuffled, judged, config.judged), config.seed, step)
     losses: list[tuple[float, float]] = []
     model.train()
@@ -204,9 +209,20 @@ def _row(
     return row
 
 
-def _shuffled(rows: Sequence[T], count: int, rng: random.Random) -> Iterator[list[T]]:
-    """All rows in groups of `count`, in random order; what is left over at the end stays out."""
+def _in_turn(courses: Sequence[Sequence[Lesson]], config: MatchConfig, skip: int) -> Iterator[list[Lesson]]:
+    """Batches of the courses from step `skip` on."""
+    each = [
+        checkpoints.endless(
+            partial(_shuffled, course, config.lessons), config.seed, len(range(at, skip, len(courses)))
+        )
+        for at, course in enumerate(courses)
+    ]
+    return (next(each[step % len(each)]) for step in count(skip))
+
+
+def _shuffled(rows: Sequence[T], size: int, rng: random.Random) -> Iterator[list[T]]:
+    """All rows in groups of `size`, in random order; what is left over at the end stays out."""
     order = list(range(len(rows)))
     rng.shuffle(order)
-    for start in range(0, max(1, len(order) - count + 1), count):
-        yield [rows[at] for at in order[start : start + count]]
+    for start in range(0, max(1, len(order) - size + 1), size):
+        yield [rows[at] for at in order[start : start + size]]

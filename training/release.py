@@ -31,6 +31,7 @@ from nlp.pool import Pool
 from nlp.prompts import Prompt
 from nlp.ranking import TEMPERATURE, Features, Ranker
 from nlp.reading import Reader
+from nlp.recall import Recall
 from nlp.registry import STARTER_FOLDER, write_manifest
 from nlp.types import KnowledgeItem
 from training import questions, replies
@@ -71,10 +72,9 @@ class Bench:
     def pipeline(self, ranker: Ranker) -> Pipeline:
         """A pipeline over the written training conversations, as the demo shop has them."""
         index = build_index(self.knowledge, self.reader, cache=self.cache)
+        recall = Recall(index, self.matcher, self.cache)
         products = self.knowledge.products
-        return Pipeline(
-            "starter", self.reader, self.generator, self.matcher, ranker, index, products, self.cache
-        )
+        return Pipeline("starter", self.reader, self.generator, self.matcher, ranker, recall, products)
 
     def questions(self, dialogues: Sequence[Dialogue]) -> list[Question]:
         """One question for each agent turn."""
@@ -132,7 +132,7 @@ def tuned_matcher(
     fit_matcher(
         model,
         codec,
-        lessons(train),
+        [lessons(train)],
         judged(verdicts, {d.id for d in train}),
         config,
         checkpoint=work,

@@ -36,6 +36,7 @@ from nlp.pipeline import Pipeline
 from nlp.pool import USUAL, Explained, Pool
 from nlp.quiet import quiet
 from nlp.reading import Reader
+from nlp.recall import Recall
 from nlp.registry import STARTER, Registry, Version
 from training import evaluate_replies as asking
 from training import files
@@ -244,7 +245,7 @@ def teach_matcher(taught: Taught, parent: Version, order: Order, folder: Path, p
     fit_matcher(
         model,
         codec,
-        lessons,
+        [lessons],
         [],
         MatchConfig(steps=steps, seed=order.seed, threads=cores(), checkpoint_every=20),
         checkpoint=folder / "matcher",
@@ -312,7 +313,7 @@ def fit_and_measure(
     reply = folder / "version" / "reply"
     index = build_index(Knowledge({}, (), list(asking.items(taught.learned))), reader, cache=folder / "index")
     parts = (reader, Generator.load(reply, order.device), matcher)
-    brain = Pipeline("candidate", *parts, blank(), index, ())
+    brain = Pipeline("candidate", *parts, blank(), Recall(index, matcher), ())
     found = asking.explained(brain, taught.aside, progress)
     truths = reader.encoder.embed([slots.spoken(q.truth) for q in taught.aside])
     pools = [one.pool for one in found]

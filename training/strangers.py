@@ -24,6 +24,7 @@ from nlp.pipeline import Pipeline
 from nlp.pool import Pool
 from nlp.ranking import TEMPERATURE, Features, Ranker
 from nlp.reading import Reader
+from nlp.recall import Recall
 from training import evaluate_replies as asking
 from training import files
 from training.ranker import blank, fit_scorer
@@ -70,7 +71,7 @@ def meet(
     kept = conversations[:remembered]
     asked = conversations[remembered : round(remembered * (1 + ASKED_SHARE))]
     index = build_index(Knowledge({}, (), list(asking.items(kept))), reader)
-    brain = Pipeline(path.name, reader, generator, matcher, blank(), index, ())
+    brain = Pipeline(path.name, reader, generator, matcher, blank(), Recall(index, matcher), ())
     moments = [(one, at) for one in asked for at in asking.answers(one)]
     rng.shuffle(moments)
     questions = asking.questions_of(moments[:MOMENTS], brain)

@@ -47,10 +47,15 @@ async def health(_: web.Request) -> web.StreamResponse:
 
 
 async def ready(request: web.Request) -> web.StreamResponse:
-    """200 when this node takes work: database there, models loaded, not stopping."""
-    parts = await _parts(services(request))
+    """200 when this node takes work: database there, models loaded, not stopping.
+
+    `unread` counts past replies and articles that suggestions don't know yet.
+    """
+    desk = services(request)
+    parts = await _parts(desk)
     is_ready = all(part == "ok" for part in parts.values())
-    return answer({"status": "ready" if is_ready else "not ready", **parts}, status=200 if is_ready else 503)
+    said = {"status": "ready" if is_ready else "not ready", **parts, "unread": desk.serving.unread}
+    return answer(said, status=200 if is_ready else 503)
 
 
 async def _parts(desk: Services) -> dict[str, str]:
@@ -69,6 +74,7 @@ async def metrics(request: web.Request) -> web.StreamResponse:
     _check_scraper(request, desk)
     parts = await _parts(desk)
     desk.metrics.ready.set(all(part == "ok" for part in parts.values()))
+    desk.metrics.unread.set(desk.serving.unread)
     try:
         async with desk.db.read() as tx:
             desk.metrics.waiting.labels("work").set(await work.depth(tx))

@@ -38,6 +38,11 @@ class Metrics:
             registry=self._registry,
         )
         self.ready = Gauge("deskhand_ready", "1 when this node takes work.", registry=self._registry)
+        self.unread = Gauge(
+            "deskhand_memory_unread",
+            "Past replies and articles that suggestions don't know yet.",
+            registry=self._registry,
+        )
 
     def text(self) -> bytes:
         """The exposition format."""

@@ -15,6 +15,7 @@ from bot.live import Live
 from bot.new_intents import NewIntents
 from bot.passwords import Passwords
 from bot.settings import Settings
+from nlp.serving import Serving
 from storage.database import Database
 
 
@@ -45,6 +46,7 @@ class Services:
     db: Database
     conversations: Conversation
     new_intents: NewIntents
+    serving: Serving
     live: Live
     passwords: Passwords
     limits: Limits

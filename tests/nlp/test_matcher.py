@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from nlp.errors import ModelError
-from nlp.matcher import CACHE_FILE, CONTEXT_TOKENS, FILE, Matcher
+from nlp.matcher import CACHE_FILE, CONTEXT_TOKENS, FILE, Answers, Matcher
 from nlp.registry import STARTER_FOLDER
 from nlp.slots import token
 from nlp.types import Role
@@ -81,7 +81,9 @@ def test_a_broken_cache_is_an_empty_one(matcher: Matcher, tmp_path: Path, conten
 def test_another_matchers_vectors_are_never_used(matcher: Matcher, tmp_path: Path) -> None:
     matcher.remembered([TRACE], tmp_path)
     other = Matcher(matcher._model, matcher._codec, "another")
-    assert other._load(tmp_path) == {}
+    with pytest.raises(KeyError):
+        Answers(other, tmp_path).vectors([TRACE])
+    assert np.array_equal(Answers(matcher, tmp_path).vectors([TRACE]), matcher.replies([TRACE]))
 
 
 def test_a_damaged_file_is_told(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,52 +10,10 @@ import pytest
 from safetensors import safe_open
 
 from nlp.context import QUERY_WIDTH
-from nlp.memory import CACHE_FILE, Knowledge, build_index, mentions
+from nlp.memory import BLOCK, CACHE_FILE, IndexBuilder, Knowledge, build_index, mentions
 from nlp.retrieval import Index
-from nlp.types import Analysis, Entity, Evidence, Intent, KnowledgeItem, Sentiment, Turn
-
-
-class FakeEncoder:
-    """Vectors by the hash of a text; counts what it was asked."""
-
-    def __init__(self) -> None:
-        self.asked = 0
-
-    def embed(self, texts: Sequence[str]) -> np.ndarray:
-        self.asked += len(texts)
-        rows = [np.random.default_rng(abs(hash(t)) % 2**32).normal(size=384) for t in texts]
-        return np.array([r / np.linalg.norm(r) for r in rows], dtype=np.float32).reshape(len(texts), 384)
-
-
-class FakeReader:
-    """Finds the names it was told about."""
-
-    def __init__(self, *names: str) -> None:
-        self.encoder = FakeEncoder()
-        self._names = names
-
-    def entities(self, texts: Sequence[str]) -> list[tuple[Entity, ...]]:
-        return [self.analysis(t).entities for t in texts]
-
-    def intents(self, texts: Sequence[str]) -> list[Intent]:
-        return [self.analysis(t).intent for t in texts]
-
-    def sentiments(self, texts: Sequence[str]) -> list[Sentiment]:
-        return [self.analysis(t).sentiment for t in texts]
-
-    def analysis(self, text: str) -> Analysis:
-        found = tuple(
-            Entity("person", n, text.index(n), text.index(n) + len(n), n, 0.9, "tagger")
-            for n in self._names
-            if n in text
-        )
-        return reading(found)
-
-
-def reading(entities: tuple[Entity, ...]) -> Analysis:
-    vector = np.zeros(384, dtype=np.float32)
-    return Analysis("en", 1.0, Sentiment(0.0, 1.0, 0.0), entities, Intent("order_status", 0.8), vector)
-
+from nlp.types import Analysis, Entity, Evidence, KnowledgeItem, Turn
+from tests.fake_reader import FakeReader, reading
 
 REPLY = KnowledgeItem(
     "reply",
@@ -170,3 +127,49 @@ def test_a_long_number_that_no_rule_can_name_does_not_stay() -> None:
     )
     (found,) = replies(index(FakeReader(), Knowledge({}, (), (told,))))
     assert found.text == "I ring <|slot:phone|> about <|slot:order_id|>."
+
+
+MANY = Knowledge(
+    {},
+    (),
+    (
+        *(
+            KnowledgeItem("reply", f"r{n}", "", f"Reply {n} of our shop", (Turn("customer", f"Ask {n}"),))
+            for n in range(100)
+        ),
+        ARTICLE,
+    ),
+)
+
+
+def builder(cache: Path | None = None) -> IndexBuilder:
+    return IndexBuilder(MANY, FakeReader(), cache=cache)  # type: ignore[arg-type]
+
+
+def test_a_part_stands_for_the_whole_shop_and_articles_come_first() -> None:
+    part = builder()
+    entries = part.read(1 + 5 * BLOCK)
+    assert (len(part), part.unread) == (1 + 5 * BLOCK, 60)
+    assert entries[0].kind == "article"
+    numbers = sorted(int(e.id[1:]) for e in entries if e.kind == "reply")
+    gaps = [b - a for a, b in zip([0, *numbers], [*numbers, 99], strict=True)]
+    assert max(gaps) <= 3 * BLOCK
+
+
+def test_parts_make_the_index_that_one_go_makes() -> None:
+    parts = builder()
+    while parts.unread:
+        parts.read(7)
+    whole = builder()
+    whole.read()
+    assert parts.index().replies == whole.index().replies == [f"Reply {n} of our shop" for n in range(100)]
+    assert parts.read(5) == []
+
+
+def test_a_part_that_was_kept_is_not_read_again(tmp_path: Path) -> None:
+    first = builder(tmp_path)
+    first.read(40)
+    first.keep()
+    again = builder(tmp_path)
+    assert (len(again), again.unread) == (40, 61)
+    assert again.index().replies == first.index().replies

@@ -22,6 +22,15 @@ class SlowBrain:
         self.go.set()
         self.batches: list[int] = []
         self.fail = False
+        self.unread = 0
+        self.read_at: list[int] = []
+
+    def read_on(self) -> None:
+        self.go.wait(5)
+        self.read_at.append(len(self.batches))
+        if self.fail:
+            raise RuntimeError("broken")
+        self.unread -= 1
 
     def understand(self, texts: Sequence[str]) -> list[Analysis]:
         self.go.wait(5)
@@ -133,4 +142,72 @@ async def test_a_brain_that_answers_too_little_fails_its_batch_only() -> None:
             await read(serving, "x")
         brain.understand = understand  # type: ignore[method-assign]
         assert await read(serving, "y") == "y"
+    await serving.close()
+
+
+async def settled(brain: SlowBrain, unread: int) -> None:
+    async with asyncio.timeout(5):
+        while brain.unread > unread:
+            await asyncio.sleep(0.01)
+
+
+async def test_while_nothing_waits_the_brain_reads_on_and_then_rests() -> None:
+    brain = SlowBrain("1")
+    brain.unread = 3
+    serving = await Serving.start(lambda: brain)
+    await settled(brain, 0)
+    await asyncio.sleep(0.05)
+    assert len(brain.read_at) == 3 and serving.unread == 0
+    assert await read(serving, "x") == "x"
+    await serving.close()
+
+
+async def test_customers_go_before_what_is_to_be_read() -> None:
+    brain = SlowBrain("1")
+    brain.go.clear()
+    brain.unread = 50
+    serving = await Serving.start(lambda: brain, most_readings=1)
+    await asyncio.sleep(0.05)
+    tasks = [asyncio.create_task(read(serving, "x")) for _ in range(5)]
+    await asyncio.sleep(0.05)
+    brain.go.set()
+    await asyncio.gather(*tasks)
+    await settled(brain, 0)
+    # One slice was running when the customers came; none between them.
+    assert brain.read_at[0] == 0 and set(brain.read_at[1:]) == {5}
+    await serving.close()
+
+
+async def test_a_busy_shop_is_read_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nlp.serving.PATIENCE", 0.0)
+    brain = SlowBrain("1")
+    brain.go.clear()
+    brain.unread = 4
+    serving = await Serving.start(lambda: brain, most_readings=1)
+    tasks = [asyncio.create_task(read(serving, "x")) for _ in range(5)]
+    await asyncio.sleep(0.05)
+    brain.go.set()
+    await asyncio.gather(*tasks)
+    assert brain.unread < 4
+    await serving.close()
+
+
+async def test_what_cannot_be_read_is_left_and_customers_are_served() -> None:
+    brain = SlowBrain("1")
+    brain.unread, brain.fail = 3, True
+    serving = await Serving.start(lambda: brain)
+    await asyncio.sleep(0.05)
+    brain.fail = False
+    assert await read(serving, "x") == "x"
+    assert len(brain.read_at) == 1 and serving.unread == 3
+    await serving.close()
+
+
+async def test_a_new_brain_reads_on_after_a_swap() -> None:
+    serving = await Serving.start(lambda: SlowBrain("old"))
+    await asyncio.sleep(0.05)
+    brain = SlowBrain("new")
+    brain.unread = 2
+    await serving.swap(lambda: brain)
+    await settled(brain, 0)
     await serving.close()

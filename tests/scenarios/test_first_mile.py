@@ -31,7 +31,7 @@ pytestmark = [
 
 ROOT = Path(__file__).parents[2]
 FOR_THE_DOCUMENTS = os.environ.get("DESKHAND_PICTURES") == "1"
-START_SECONDS = 420
+START_SECONDS = 280
 DRAFTS_MS = 120_000
 """Loading and drafting take seconds; a machine that does other work as well may take far longer."""
 

@@ -50,7 +50,7 @@ def test_it_learns_true_replies_and_verdicts_and_the_served_one_agrees(tmp_path:
     model, codec = new_matcher(1)
     assert found_first(model, codec, LESSONS) < 0.5
     rows = fit_matcher(
-        model, codec, LESSONS, JUDGED, config(24), checkpoint=tmp_path / "run", validation=LESSONS
+        model, codec, [LESSONS], JUDGED, config(24), checkpoint=tmp_path / "run", validation=LESSONS
     )
     assert rows[-1]["found_first"] == 1.0
     save_matcher(model, tmp_path / "out")
@@ -85,15 +85,15 @@ def test_lessons_of_one_group_are_not_each_others_wrong_answers() -> None:
 
 def test_killed_and_resumed_gives_the_same_weights(tmp_path: Path) -> None:
     straight, codec = new_matcher(2)
-    fit_matcher(straight, codec, LESSONS, JUDGED, config(8), checkpoint=tmp_path / "a")
+    fit_matcher(straight, codec, [LESSONS], JUDGED, config(8), checkpoint=tmp_path / "a")
 
     stopped, _ = new_matcher(2)
     failing = _Failing(LESSONS, after=17)
     with contextlib.suppress(KeyboardInterrupt):
-        fit_matcher(stopped, codec, failing, JUDGED, config(8), checkpoint=tmp_path / "b")
+        fit_matcher(stopped, codec, [failing], JUDGED, config(8), checkpoint=tmp_path / "b")
     assert (tmp_path / "b" / "state-4.safetensors").exists()
     resumed, _ = new_matcher(2)
-    fit_matcher(resumed, codec, LESSONS, JUDGED, config(8), checkpoint=tmp_path / "b")
+    fit_matcher(resumed, codec, [LESSONS], JUDGED, config(8), checkpoint=tmp_path / "b")
     for name, value in changes(straight).items():
         assert torch.equal(value, changes(resumed)[name]), name
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,15 @@ async def test_pages_and_messages_are_served_before_the_models_are_there(tmp_pat
         async with asyncio.timeout(10):
             while 'deskhand_waiting{what="work"} 0.0' not in await (await client.get("/metrics")).text():
                 await asyncio.sleep(0.02)
+
+
+async def test_it_is_ready_while_its_memory_grows_and_says_how_much_is_left(tmp_path: Path) -> None:
+    brain = FakeBrain()
+    brain.unread, brain.read_on = 7, lambda: time.sleep(0.01)  # type: ignore[method-assign]
+    app = build_app(Settings(data_dir=tmp_path / "data"), load_brain=lambda: brain)
+    async with TestClient(TestServer(app)) as client:
+        assert (await ready(client, 200))["unread"] == 7
+        assert "deskhand_memory_unread 7.0" in await (await client.get("/metrics")).text()
 
 
 async def test_models_that_fail_leave_people_able_to_write(tmp_path: Path) -> None:

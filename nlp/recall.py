@@ -1,0 +1,102 @@
+"""What a served brain remembers: an index, its replies in the matcher's space, and what is still to be read.
+
+A shop's past replies take minutes to read the first time. A part of them serves meanwhile; the rest is read
+slice by slice by whoever has time to, and taken in some hundreds at once. Knows the builder of the index
+and the matcher; knows no customer and no clock.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from nlp.device import give_back
+from nlp.matcher import Answers, Matcher
+from nlp.memory import IndexBuilder
+from nlp.retrieval import NEVER, Index, Vectors
+
+log = logging.getLogger(__name__)
+
+MATCH_WEIGHT = 1.0
+"""How much the match of conversation and reply counts beside the cosine of the two conversations."""
+MOOD_WEIGHT = 0.5
+"""Sentence vectors hardly see a "not": "it has arrived" and "it has not" differ most in their mood."""
+OPPOSITE_MOOD = 0.6
+"""A reply to a message whose P(negative) differs by more than this is no candidate at all."""
+SLICE = 2 * 8
+"""Items that are read at once: customers wait for a slice, a third of a second on one core."""
+TAKEN_IN = 1500
+"""Items that are read before the index is made anew, and the cache written: both copy all of it."""
+
+
+class Recall:
+    """The memory of one brain. One thread calls it."""
+
+    def __init__(
+        self, index: Index, matcher: Matcher, cache: Path | None = None, builder: IndexBuilder | None = None
+    ) -> None:
+        self._store = Answers(matcher, cache)
+        self._store.learn(index.replies)
+        self._builder = builder if builder and builder.unread else None
+        self._waiting = 0
+        self._take_in(index)
+        self._store.keep(index.replies)
+
+    @classmethod
+    def of(cls, builder: IndexBuilder, matcher: Matcher, cache: Path | None, at_first: int | None) -> Recall:
+        """A memory of which so many items are read now, all of them by default, and the rest by `read_on`."""
+        builder.read(None if at_first is None else at_first - len(builder))
+        builder.keep()
+        return cls(builder.index(), matcher, cache, builder)
+
+    @property
+    def index(self) -> Index:
+        """What can be found now."""
+        return self._index
+
+    @property
+    def unread(self) -> int:
+        """Items of the shop's knowledge that are still to be read."""
+        return self._builder.unread if self._builder else 0
+
+    def read_on(self) -> None:
+        """Read a slice more; nothing where all has been read."""
+        if self._builder is None:
+            return
+        fresh = self._builder.read(SLICE)
+        self._store.learn([entry.text for entry in fresh if entry.kind == "reply"])
+        self._waiting += SLICE
+        if self._waiting >= TAKEN_IN or not self._builder.unread:
+            self.keep()
+            self._take_in(self._builder.index())
+            log.info("past replies and articles: %d read, %d to go", len(self._builder), self.unread)
+        if not self._builder.unread:
+            self._builder = None
+            give_back()
+
+    def keep(self) -> None:
+        """Write what has been read into the cache folder: the next start goes on from there."""
+        if self._builder is not None:
+            self._builder.keep()
+            self._store.keep(self._builder.index().replies)
+
+    def match(self, place: Vectors, negative: float) -> Vectors:
+        """How well each remembered reply answers a conversation in this mood, shape (replies,)."""
+        match: Vectors = MATCH_WEIGHT * (self._answers @ place)
+        gap = np.abs(self._index.negative - np.float32(negative))
+        match -= MOOD_WEIGHT * gap
+        match[gap > OPPOSITE_MOOD] = NEVER
+        return match
+
+    def places(self, templates: Sequence[str]) -> dict[str, Vectors]:
+        """The remembered ones of these replies in the matcher's space, by template."""
+        return {text: self._answers[self._row_of[text]] for text in templates if text in self._row_of}
+
+    def _take_in(self, index: Index) -> None:
+        replies = index.replies
+        self._index, self._waiting = index, 0
+        self._answers = self._store.vectors(replies)
+        self._row_of = {text: row for row, text in enumerate(replies)}

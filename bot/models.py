@@ -5,12 +5,13 @@ Knows how rows of storage become the retrieval memory; nothing of how the models
 
 from __future__ import annotations
 
+import filecmp
 from collections.abc import Callable
 
 from bot import demo_shop
 from bot.settings import Settings
 from nlp.manner import LENGTHS, TONES, Manner
-from nlp.registry import STARTER, Registry, Version
+from nlp.registry import STARTER_FOLDER, Registry, Version
 from nlp.types import Brain, KnowledgeItem, Turn
 from storage import knowledge
 from storage.database import Database
@@ -35,10 +36,7 @@ def chosen_version(settings: Settings, name: str | None = None) -> Version:
 
 
 async def shipped_loader(db: Database, settings: Settings, *, demo: bool = False) -> LoadBrain:
-    """The loader of the chosen version, with the shop's knowledge as it is now.
-
-    The starter ranks the demo shop's replies by a score that verdicts on them fitted.
-    """
+    """The loader of the chosen version, with the shop's knowledge as it is now."""
     items = [*await _articles(db), *await _replies(db)]
     async with db.read() as tx:
         facts, products = await knowledge.facts(tx), await knowledge.products(tx)
@@ -51,18 +49,29 @@ async def shipped_loader(db: Database, settings: Settings, *, demo: bool = False
 
         brought = Knowledge(facts, products, items)
         cache = settings.data_dir / "index"
-        score = demo_shop.FOLDER if demo and version.name == STARTER else None
         return Pipeline.load(
             version,
             brought,
             cache=cache,
             device=settings.device,
             manner=manner(settings),
-            score=score,
+            score=demo_shop.FOLDER if demo and scores_any_shop(version) else None,
             at_first=AT_FIRST,
         )
 
     return load
+
+
+def scores_any_shop(version: Version) -> bool:
+    """Does a version rank replies as the starter does, made for a shop where nobody has judged?
+
+    So does one that only reads messages otherwise. In the demo shop people have judged: what verdicts there
+    fitted is better, as long as the version has not learned a score of its own.
+    """
+    from nlp.ranking import FILE
+
+    known = STARTER_FOLDER / "reply" / FILE
+    return filecmp.cmp(version.reply / FILE, known, shallow=False)
 
 
 def manner(settings: Settings) -> Manner:

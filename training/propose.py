@@ -50,9 +50,9 @@ def proposals(bench: Bench, asked: Sequence[Question], *, drafts: int, found: in
         )
 
 
-def suggested(bench: Bench, asked: Sequence[Question], folder: Path) -> Iterator[list[str]]:
-    """The templates that an agent would be shown for each question."""
-    for made in explained(bench.pipeline(Ranker.load(folder)), asked):
+def suggested(bench: Bench, asked: Sequence[Question], shop: Path) -> Iterator[list[str]]:
+    """The templates that an agent would be shown for each question, by the shop's own score."""
+    for made in explained(bench.pipeline(Ranker.load(shop)), asked):
         yield [draft.template for draft in made.drafts]
 
 
@@ -108,9 +108,7 @@ def rows(arguments: argparse.Namespace) -> Iterator[dict[str, object]]:
     bench = prepare(arguments.shop, arguments.folder, arguments.work / "index", arguments.seed)
     if arguments.part == "test":
         asked = bench.test[: arguments.count]
-        for question, templates in zip(
-            asked, suggested(bench, asked, arguments.folder / "reply"), strict=True
-        ):
+        for question, templates in zip(asked, suggested(bench, asked, arguments.shop), strict=True):
             yield line(question, templates, rng)
         return
     groups = [(bench, bench.dev[: arguments.count])]

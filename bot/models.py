@@ -55,18 +55,18 @@ async def shipped_loader(db: Database, settings: Settings, *, demo: bool = False
             cache=cache,
             device=settings.device,
             manner=manner(settings),
-            score=demo_shop.FOLDER if demo and scores_any_shop(version) else None,
+            shop=demo_shop.FOLDER if demo and chooses_for_any_shop(version) else None,
             at_first=AT_FIRST,
         )
 
     return load
 
 
-def scores_any_shop(version: Version) -> bool:
-    """Does a version rank replies as the starter does, made for a shop where nobody has judged?
+def chooses_for_any_shop(version: Version) -> bool:
+    """Does a version find and rank replies as the starter does, made for a shop that it does not know?
 
-    So does one that only reads messages otherwise. In the demo shop people have judged: what verdicts there
-    fitted is better, as long as the version has not learned a score of its own.
+    So does one that only reads messages otherwise. For the demo shop there are a matcher and a score that
+    its conversations taught and verdicts on them fitted, as long as the version has not learned its own.
     """
     from nlp.ranking import FILE
 

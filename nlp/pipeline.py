@@ -118,14 +118,14 @@ class Pipeline:
         cache: Path | None = None,
         device: str = "cpu",
         manner: Manner = USUAL,
-        score: Path | None = None,
+        shop: Path | None = None,
         at_first: int | None = None,
     ) -> Pipeline:
         """Load a verified version and index a shop's knowledge; raises NlpError subclasses.
 
         `cache` is a folder that keeps the index between starts. Without knowledge the version leans on
         what it remembers of the conversations that it was trained on. `manner` is how replies are said;
-        `score` is the folder of a ranker that this shop's own verdicts fitted, in place of the version's.
+        `shop` is the folder of a matcher and a ranker made for this very shop, in place of the version's.
         Where `at_first` is given, the knowledge may be larger: so much of it is read here, the rest by
         `read_on`.
         """
@@ -134,7 +134,8 @@ class Pipeline:
         quiet()
         products = knowledge.products if knowledge else ()
         reader = Reader.load(version.heads, products, device=device)
-        matcher, ranker = Matcher.load(version.reply, device), Ranker.load(score or version.reply)
+        choosing = shop or version.reply
+        matcher, ranker = Matcher.load(choosing, device), Ranker.load(choosing)
         if knowledge is None:
             recall = Recall(load_index(version.memory), matcher, version.memory)
         else:

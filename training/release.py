@@ -2,10 +2,10 @@
 
     python -m training.release --conversations DIR
 
-The matcher is trained on the shop's conversations and on verdicts. The held-out conversations come in
+The demo shop's matcher is trained on its conversations and on verdicts. The held-out conversations come in
 two halves: the demo shop's score is fitted on the first, the figures are measured on the second. What any
-other shop begins with is fitted on public sets too. Knows the starter's folder layout; trains no language
-model.
+other shop begins with learns from public sets too, matcher and score. Knows the starter's folder layout;
+trains no language model.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ from training.privacy import left_for_test, owners, recited
 from training.questions import Question
 from training.ranker import best_temperature, blank, fit_scorer
 from training.starter import PUBLIC_SETS, CachedEmbedder, Corpora
-from training.strangers import SHOPS, WEIGHT, Met, fit_for_strangers, meet
+from training.strangers import COURSES, SHOPS, WEIGHT, Met, courses, fit_for_strangers, meet
 from training.values import Filler
 from training.verdicts import Verdict, read_verdicts
 
@@ -103,7 +103,7 @@ def prepare(shop: Path, folder: Path, cache: Path, seed: int) -> Bench:
     return Bench(
         reader,
         Generator.load(folder / "reply"),
-        Matcher.load(folder / "reply"),
+        Matcher.load(shop),
         Knowledge(facts, products, [*questions.past_replies(train, filler), *articles]),
         filler,
         articles,
@@ -121,18 +121,27 @@ def trained_on(shop: Path) -> list[Dialogue]:
 
 
 def tuned_matcher(
-    shop: Path, verdicts: Sequence[Verdict], config: MatchConfig, *, work: Path, out: Path
+    shop: Path,
+    verdicts: Sequence[Verdict],
+    config: MatchConfig,
+    *,
+    work: Path,
+    out: Path,
+    begin: Path | None = None,
+    strangers: Sequence[Sequence[Lesson]] = (),
 ) -> None:
-    """Train the matcher on the shop's conversations and the verdicts on them, and write it to `out`.
+    """Train a matcher on the shop's conversations and the verdicts on them, and write it to `out`.
 
-    Verdicts on held-out conversations are left alone: they fit and measure the score.
+    It begins with that of a folder, where one is given, and learns from `strangers` too: other shops'
+    conversations, one group for each. Verdicts on held-out conversations are left alone: they fit and
+    measure the score.
     """
     train, held = trained_on(shop), [d for f in read_shop(shop) for d in f.dialogues if d.held_out]
-    model, codec = new_matcher(config.seed)
+    model, codec = new_matcher(config.seed, begin)
     fit_matcher(
         model,
         codec,
-        [lessons(train)],
+        [lessons(train), *strangers],
         judged(verdicts, {d.id for d in train}),
         config,
         checkpoint=work,
@@ -168,13 +177,20 @@ class Said:
     near: NDArray[np.float64]
 
 
-def fit(bench: Bench, verdicts: Sequence[Verdict], met: Sequence[Met]) -> tuple[Ranker, Ranker]:
-    """The demo shop's score, from the verdicts on candidates for the dev questions; and the strangers'."""
-    pools = [one.pool for one in explained(bench.pipeline(blank()), bench.dev)]
+def fit(
+    bench: Bench, verdicts: Sequence[Verdict], matcher: Matcher, met: Sequence[Met]
+) -> tuple[Ranker, Ranker]:
+    """The demo shop's score, from the verdicts on candidates for the dev questions; and the strangers'.
+
+    `matcher` is that for any shop: it finds the candidates that the strangers' score is fitted on.
+    """
     truths = bench.reader.encoder.embed([slots.spoken(q.truth) for q in bench.dev])
+    pools = [one.pool for one in explained(bench.pipeline(blank()), bench.dev)]
     temperature = best_temperature(pools, truths)
     own = said(bench.dev, pools, truths, verdicts, temperature)
     ranker = fit_scorer(own.rows, own.send, temperature)
+    theirs = dataclasses.replace(bench, matcher=matcher)
+    pools = [one.pool for one in explained(theirs.pipeline(blank()), bench.dev)]
     any_shop = said(bench.dev, pools, truths, verdicts, TEMPERATURE)
     strangers = fit_for_strangers(any_shop.rows, any_shop.send, any_shop.near, met)
     for whose, one in (("the demo shop's", ranker), ("strangers'", strangers)):
@@ -257,6 +273,10 @@ def recitation(
 
 def card(folder: Path, run: Mapping[str, Any], judged: Mapping[str, Any], spans: Mapping[str, Any]) -> None:
     """The model card, in the folder's README.md."""
+    told = " and ".join(
+        f"{count} conversations of {source} (licence {licence})"
+        for count, source, licence in COURSES.values()
+    )
     sets = "\n".join(f"- {source}, licence {licence}" for source, licence in PUBLIC_SETS.values())
     lines = [
         "# Deskhand starter: the reply model",
@@ -279,11 +299,12 @@ def card(folder: Path, run: Mapping[str, Any], judged: Mapping[str, Any], spans:
         json.dumps(run, indent=1),
         "```",
         "",
-        "Replies are retrieved by a matcher (all-MiniLM-L6-v2 with low-rank changes, tuned on the same "
-        "conversations and on verdicts of people). `ranker.safetensors` ranks them for a shop where nobody "
-        f"has judged yet: it is fitted on those verdicts and, {WEIGHT:g} times as heavy, on conversations of "
+        "Replies are retrieved by a matcher (`matcher.safetensors`: all-MiniLM-L6-v2 with low-rank changes), "
+        "tuned on the demo shop's conversations and people's verdicts on them, then on those and "
+        f"{told}. `ranker.safetensors` ranks them for a shop where nobody has judged yet: it "
+        f"is fitted on those verdicts and, {WEIGHT:g} times as heavy, on conversations of "
         f"{len(SHOPS)} public sets ({', '.join(name.split('.')[0] for name in SHOPS)}). The demo shop brings "
-        "a score of its own, fitted on the verdicts alone.",
+        "a matcher and a score of its own, taught by its conversations and verdicts alone.",
         "",
         "## Suggestions on held-out conversations of the demo shop",
         "",
@@ -319,6 +340,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--work", type=Path, default=Path("build/starter"))
     parser.add_argument("--seed", type=int, default=17)
     parser.add_argument("--matcher-steps", type=int, default=400)
+    parser.add_argument("--strangers-steps", type=int, default=240, help="of the matcher, with public sets")
     arguments = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     embedder = CachedEmbedder(arguments.work / "vectors")
@@ -329,25 +351,28 @@ def main(argv: Sequence[str] | None = None) -> None:
         verdicts,
         MatchConfig(steps=arguments.matcher_steps, seed=arguments.seed),
         work=arguments.work / "matcher",
+        out=arguments.shop,
+    )
+    tuned_matcher(
+        arguments.shop,
+        verdicts,
+        MatchConfig(steps=arguments.strangers_steps, seed=arguments.seed, learning_rate=5e-4),
+        work=arguments.work / "matcher-any-shop",
         out=reply,
+        begin=arguments.shop,
+        strangers=courses(arguments.conversations, Reader.load(arguments.folder / "heads")),
     )
     bench = prepare(arguments.shop, arguments.folder, arguments.work / "index", arguments.seed)
     corpora = Corpora(arguments, embedder)
+    matcher = Matcher.load(reply)
     met = [
-        meet(
-            arguments.conversations / name,
-            count,
-            bench.reader,
-            bench.generator,
-            bench.matcher,
-            arguments.seed,
-        )
+        meet(arguments.conversations / name, count, bench.reader, bench.generator, matcher, arguments.seed)
         for name, count in SHOPS.items()
     ]
-    ranker, strangers = fit(bench, verdicts, met)
+    ranker, any_shop = fit(bench, verdicts, matcher, met)
     # Verdicts are of one shop, and so is the score that they fit: it lies with the shop.
     ranker.save(arguments.shop)
-    strangers.save(reply)
+    any_shop.save(reply)
     figures = measure(bench, ranker, verdicts)
     spans = recitation(bench, corpora.public, corpora.mixed, embedder)
     run = json.loads((arguments.work / "figures.json").read_text())

@@ -1,11 +1,11 @@
-"""Which score ranks the demo shop's replies: that of its verdicts, until a version has learned one."""
+"""What finds and ranks the demo shop's replies: what was made for it, until a version has learned its own."""
 
 from __future__ import annotations
 
 import shutil
 from pathlib import Path
 
-from bot.models import scores_any_shop
+from bot.models import chooses_for_any_shop
 from nlp.ranking import FILE
 from nlp.registry import STARTER, STARTER_FOLDER, Version, verify
 
@@ -15,12 +15,12 @@ def copy(to: Path) -> Version:
     return Version("v2", to, {})
 
 
-def test_the_starter_and_what_only_reads_otherwise_have_the_score_for_any_shop(tmp_path: Path) -> None:
-    assert scores_any_shop(verify(STARTER_FOLDER, STARTER))
-    assert scores_any_shop(copy(tmp_path / "v2"))
+def test_the_starter_and_what_only_reads_otherwise_choose_for_any_shop(tmp_path: Path) -> None:
+    assert chooses_for_any_shop(verify(STARTER_FOLDER, STARTER))
+    assert chooses_for_any_shop(copy(tmp_path / "v2"))
 
 
 def test_a_version_with_a_learned_score_keeps_it(tmp_path: Path) -> None:
     taught = copy(tmp_path / "v2")
     shutil.copy(Path("bot/demo") / FILE, taught.reply / FILE)
-    assert not scores_any_shop(taught)
+    assert not chooses_for_any_shop(taught)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from nlp.memory import Knowledge
@@ -85,11 +83,12 @@ def test_any_text_is_answered_or_passed_over(brain: Pipeline, text: str) -> None
     assert len(drafts) <= 3
 
 
-def test_a_shop_may_bring_a_score_of_its_own() -> None:
-    shop = Path("bot") / "demo"
+def test_a_shop_may_bring_a_matcher_and_a_score_of_its_own() -> None:
+    shop = STARTER_FOLDER.parent.parent / "bot" / "demo"
     version = verify(STARTER_FOLDER, STARTER)
-    own = Pipeline.load(version, Knowledge({}), score=STARTER_FOLDER.parent.parent / shop).ranker
-    assert own.explain() != Pipeline.load(version, Knowledge({})).ranker.explain()
+    own, any_shop = Pipeline.load(version, Knowledge({}), shop=shop), Pipeline.load(version, Knowledge({}))
+    assert own.ranker.explain() != any_shop.ranker.explain()
+    assert own.matcher.digest != any_shop.matcher.digest
 
 
 def test_an_empty_knowledge_still_works() -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
 
-from nlp.matcher import Matcher, MatchModel
+from nlp.matcher import MatchCodec, Matcher, MatchModel
 from nlp.types import Role
 from training.checkpoints import is_finished
 from training.matcher import (
@@ -110,3 +112,19 @@ class _Failing(list[Lesson]):
         if self._left < 0:
             raise KeyboardInterrupt
         return super().__getitem__(at)  # type: ignore[index, no-any-return]
+
+
+def test_courses_are_taught_in_turn_and_never_mixed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = [Lesson(one.turns, f"{one.reply} elsewhere", f"other {one.group}") for one in LESSONS]
+    seen: list[set[str]] = []
+
+    def watched(model: MatchModel, codec: MatchCodec, lessons: Sequence[Lesson], scale: Tensor) -> Tensor:
+        seen.append({one.group for one in lessons})
+        return pairs_loss(model, codec, lessons, scale)
+
+    monkeypatch.setattr("training.matcher.pairs_loss", watched)
+    model, codec = new_matcher(5)
+    fit_matcher(model, codec, [LESSONS, other], JUDGED, config(4), checkpoint=tmp_path / "run")
+    own = {one.group for one in LESSONS}
+    assert [groups <= own for groups in seen] == [True, False, True, False]
+    assert not any(groups & own for groups in seen[1::2])

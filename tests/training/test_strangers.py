@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gzip
 import json
 from pathlib import Path
 
@@ -15,8 +16,9 @@ from nlp.ranking import Features
 from nlp.reading import Reader
 from nlp.registry import STARTER_FOLDER
 from tests.training.test_ranker import pool
+from training.privacy import left_for_test
 from training.ranker import fit_scorer
-from training.strangers import ASKED_SHARE, Met, fit_for_strangers, meet
+from training.strangers import ASKED_SHARE, COURSES, Met, courses, fit_for_strangers, meet
 
 BLANK = Features(*[0.0] * len(Features.names()))
 
@@ -65,3 +67,31 @@ def test_a_stranger_is_met_as_a_new_shop_would_be(tmp_path: Path) -> None:
     found, near = met.rows()
     assert len(found) == len(near) == sum(len(one.candidates) for one in met.pools) > 0
     assert near.max() > 0.8
+
+
+def test_a_course_leaves_a_fourth_of_a_set_to_measure_by(tmp_path: Path) -> None:
+    for name in COURSES:
+        lines = [
+            json.dumps(
+                {
+                    "conversation_id": f"c{at}",
+                    "turns": [
+                        {"role": "customer", "text": f"Is there room number {at}?"},
+                        {"role": "agent", "text": f"Yes, number {at} is free. For whom?"},
+                        {"role": "customer", "text": "For my family"},
+                        {"role": "agent", "text": f"I have booked {at}."},
+                    ],
+                }
+            )
+            for at in range(40)
+        ]
+        opened = gzip.open if name.endswith(".gz") else open
+        with opened(tmp_path / name, "wt", encoding="utf-8") as file:
+            file.write("\n".join(lines))
+    taught = courses(tmp_path, Reader.load(STARTER_FOLDER / "heads"))
+    assert len(taught) == len(COURSES)
+    for course in taught:
+        assert 20 * 2 < len(course) < 40 * 2
+        assert not any(left_for_test(one.group) for one in course)
+        assert {len(one.turns) for one in course} == {1, 3}
+        assert all(one.turns[-1][0] == "customer" for one in course)

@@ -19,9 +19,9 @@ from storage.records import ReplyPair
 
 LoadBrain = Callable[[], Brain]
 
-AT_FIRST = 1200
-"""Articles and past replies that are read before suggestions begin, half a minute's work; the others follow
-while customers are served."""
+AT_FIRST = 600
+"""Articles and past replies that are read before suggestions begin, a quarter to a whole minute's work by the
+processor; the others follow while customers are served."""
 _PAGE = 500
 
 

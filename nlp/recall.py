@@ -1,7 +1,7 @@
 """What a served brain remembers: an index, its replies in the matcher's space, and what is still to be read.
 
 A shop's past replies take minutes to read the first time. A part of them serves meanwhile; the rest is read
-slice by slice by whoever has time to, and taken in some hundreds at once. Knows the builder of the index
+slice by slice by whoever has time to, and taken in from time to time. Knows the builder of the index
 and the matcher; knows no customer and no clock.
 """
 
@@ -26,10 +26,10 @@ MOOD_WEIGHT = 0.5
 """Sentence vectors hardly see a "not": "it has arrived" and "it has not" differ most in their mood."""
 OPPOSITE_MOOD = 0.6
 """A reply to a message whose P(negative) differs by more than this is no candidate at all."""
-SLICE = 2 * 8
-"""Items that are read at once: customers wait for a slice, a third of a second on one core."""
-TAKEN_IN = 1500
-"""Items that are read before the index is made anew, and the cache written: both copy all of it."""
+SLICE = 4
+"""Items that are read at once: customers wait for a slice, 0.1 to 0.5 s by the processor."""
+TAKEN_IN = 4
+"""The index is made anew, and the cache written, when a fourth of it has come: both copy all of it."""
 
 
 class Recall:
@@ -69,7 +69,7 @@ class Recall:
         fresh = self._builder.read(SLICE)
         self._store.learn([entry.text for entry in fresh if entry.kind == "reply"])
         self._waiting += SLICE
-        if self._waiting >= TAKEN_IN or not self._builder.unread:
+        if TAKEN_IN * self._waiting >= len(self._builder) or not self._builder.unread:
             self.keep()
             self._take_in(self._builder.index())
             log.info("past replies and articles: %d read, %d to go", len(self._builder), self.unread)

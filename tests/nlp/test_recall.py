@@ -14,7 +14,7 @@ from nlp.recall import SLICE, Recall
 from nlp.types import KnowledgeItem, Turn
 from tests.fake_reader import FakeReader
 
-COUNT = 5 * SLICE + 3
+COUNT = 30 * SLICE + 3
 SHOP = Knowledge(
     {},
     (),
@@ -57,15 +57,14 @@ def test_all_is_read_where_nothing_else_is_said() -> None:
     assert len(made.index.replies) == COUNT
 
 
-def test_a_part_serves_and_the_rest_is_taken_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recall, "TAKEN_IN", 2 * SLICE)
+def test_a_part_serves_and_the_rest_is_taken_in() -> None:
     matcher = CountingMatcher()
-    made = remembered(matcher, at_first=SLICE)
-    assert (len(made.index.replies), made.unread) == (SLICE, COUNT - SLICE)
+    made = remembered(matcher, at_first=5 * SLICE)
+    assert (len(made.index.replies), made.unread) == (5 * SLICE, COUNT - 5 * SLICE)
     made.read_on()
-    assert (len(made.index.replies), made.unread) == (SLICE, COUNT - 2 * SLICE)
+    assert (len(made.index.replies), made.unread) == (5 * SLICE, COUNT - 6 * SLICE)
     made.read_on()
-    assert len(made.index.replies) == 3 * SLICE
+    assert len(made.index.replies) == 7 * SLICE
     while made.unread:
         made.read_on()
     assert len(made.index.replies) == COUNT
@@ -77,7 +76,7 @@ def test_a_part_serves_and_the_rest_is_taken_in(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_start_goes_on_from_what_was_taken_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recall, "TAKEN_IN", SLICE)
+    monkeypatch.setattr(recall, "TAKEN_IN", 1000)
     first = remembered(CountingMatcher(), tmp_path, at_first=SLICE)
     first.read_on()
     matcher = CountingMatcher()

@@ -1,6 +1,6 @@
 """Fine-tune (or train from scratch) the GPT-2 reply model on ready examples.
 
-One plain loop: AdamW, linear warm-up and cosine decay, gradient clipping, bf16 autocast, cross
+One plain loop: AdamW, linear warm-up and cosine decay, gradient clipping, bf16 where the chip has it, cross
 entropy on the labelled tokens only. The same seed gives the same weights bit for bit on one CPU
 type and thread count, and a run that was killed goes on from its last checkpoint to the same
 weights. Knows token ids and nothing of conversations.
@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 from transformers import GPT2LMHeadModel
 
+from nlp.device import has_bf16
 from training import checkpoints
 
 log = logging.getLogger(__name__)
@@ -117,7 +118,7 @@ def warm_cosine(step: int, steps: int, warmup: int, highest: float, final: float
 
 def weighted_loss(model: GPT2LMHeadModel, ids: Tensor, weights: Tensor) -> Tensor:
     """Mean weighted cross entropy of the next token, in nats; ids and weights (B, T), right-padded."""
-    with torch.autocast("cpu", dtype=torch.bfloat16):
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=has_bf16("cpu")):
         hidden = model.transformer(input_ids=ids[:, :-1]).last_hidden_state
         wanted = weights[:, 1:] > 0
         logits = model.lm_head(hidden[wanted])

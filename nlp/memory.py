@@ -72,14 +72,15 @@ class IndexBuilder:
     def __init__(self, knowledge: Knowledge, reader: Reader, *, cache: Path | None = None) -> None:
         self._knowledge, self._reader, self._cache = knowledge, reader, cache
         salt = json.dumps([FORMAT, dict(knowledge.facts), list(knowledge.products)], sort_keys=True)
-        self._names = [
-            hashlib.sha256(f"{salt}{item!r}".encode("utf-8", "surrogatepass")).hexdigest()
+        items = {
+            hashlib.sha256(f"{salt}{item!r}".encode("utf-8", "surrogatepass")).hexdigest(): item
             for item in knowledge.items
-        ]
+        }
+        self._names = list(items)
         known = _load(cache) if cache else {}
         self._known = {name: known[name] for name in self._names if name in known}
         self._changed = len(self._known) != len(known)
-        self._unread = deque(_spread(dict(zip(self._names, knowledge.items, strict=True)), self._known))
+        self._unread = deque(_spread(items, self._known))
 
     def __len__(self) -> int:
         """Items that have been read."""

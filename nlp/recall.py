@@ -39,11 +39,8 @@ class Recall:
         self, index: Index, matcher: Matcher, cache: Path | None = None, builder: IndexBuilder | None = None
     ) -> None:
         self._store = Answers(matcher, cache)
-        self._store.learn(index.replies)
         self._builder = builder if builder and builder.unread else None
-        self._waiting = 0
         self._take_in(index)
-        self._store.keep(index.replies)
 
     @classmethod
     def of(cls, builder: IndexBuilder, matcher: Matcher, cache: Path | None, at_first: int | None) -> Recall:
@@ -70,18 +67,12 @@ class Recall:
         self._store.learn([entry.text for entry in fresh if entry.kind == "reply"])
         self._waiting += SLICE
         if TAKEN_IN * self._waiting >= len(self._builder) or not self._builder.unread:
-            self.keep()
+            self._builder.keep()
             self._take_in(self._builder.index())
             log.info("past replies and articles: %d read, %d to go", len(self._builder), self.unread)
         if not self._builder.unread:
             self._builder = None
             give_back()
-
-    def keep(self) -> None:
-        """Write what has been read into the cache folder: the next start goes on from there."""
-        if self._builder is not None:
-            self._builder.keep()
-            self._store.keep(self._builder.index().replies)
 
     def match(self, place: Vectors, negative: float) -> Vectors:
         """How well each remembered reply answers a conversation in this mood, shape (replies,)."""
@@ -97,6 +88,8 @@ class Recall:
 
     def _take_in(self, index: Index) -> None:
         replies = index.replies
+        self._store.learn(replies)
+        self._store.keep(replies)
         self._index, self._waiting = index, 0
         self._answers = self._store.vectors(replies)
         self._row_of = {text: row for row, text in enumerate(replies)}

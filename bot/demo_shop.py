@@ -28,6 +28,8 @@ DAYS_OF_HISTORY = 90
 BATCH = 32
 """Conversations in one transaction."""
 
+_PREFIX = "demo:"
+"""Of the external ids of the shop's conversations."""
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 
 _FIRST_NAMES = ("Amelia", "Priya", "Callum", "Sofia", "George", "Aisha", "Rhys", "Mateo", "Niamh", "Kofi")
@@ -103,6 +105,9 @@ async def seed(db: Database, folder: Path = FOLDER, *, now: datetime | None = No
     articles = await asyncio.to_thread(lambda: list(read_articles(shop, folder)))
     canned = await asyncio.to_thread(lambda: list(read_canned(shop, folder)))
     past = await asyncio.to_thread(lambda: list(read_past(shop, folder)))
+    async with db.read() as tx:
+        there = await conversations.imported_ids(tx, _PREFIX)
+    new = [one for one in past if _PREFIX + one.id not in there]
     time = now or datetime.now(UTC)
     await db.write(lambda tx: _put_shop(tx, shop))
     return Seeded(
@@ -110,7 +115,7 @@ async def seed(db: Database, folder: Path = FOLDER, *, now: datetime | None = No
         canned=await db.write(lambda tx: _put_canned(tx, canned)),
         # Many small transactions: others' writes get their turn in between.
         conversations=sum(
-            [await _put_batch(db, past[at : at + BATCH], time) for at in range(0, len(past), BATCH)]
+            [await _put_batch(db, new[at : at + BATCH], time) for at in range(0, len(new), BATCH)]
         ),
     )
 
@@ -148,7 +153,7 @@ async def _put_past(tx: Transaction, past: Past, now: datetime) -> bool:
     roles = itertools.cycle(("customer", "agent"))
     stored = await conversations.import_conversation(
         tx,
-        external_id=f"demo:{past.id}",
+        external_id=_PREFIX + past.id,
         turns=list(zip(roles, past.turns, times(past, now), strict=False)),
         meta={"customer_name": past.customer_name, "locale": "en-GB", "tags": [past.intent]},
     )

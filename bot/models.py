@@ -5,7 +5,9 @@ Knows how rows of storage become the retrieval memory; nothing of how the models
 
 from __future__ import annotations
 
+import asyncio
 import filecmp
+import importlib
 from collections.abc import Callable
 
 from bot import demo_shop
@@ -37,13 +39,14 @@ def chosen_version(settings: Settings, name: str | None = None) -> Version:
 
 async def shipped_loader(db: Database, settings: Settings, *, demo: bool = False) -> LoadBrain:
     """The loader of the chosen version, with the shop's knowledge as it is now."""
+    # It takes seconds to import: meanwhile storage is read, and pages are served.
+    libraries = asyncio.create_task(asyncio.to_thread(importlib.import_module, "nlp.pipeline"))
     items = [*await _articles(db), *await _replies(db)]
     async with db.read() as tx:
         facts, products = await knowledge.facts(tx), await knowledge.products(tx)
 
     def load() -> Brain:
         version = chosen_version(settings)
-        # Imported here: it takes seconds, and pages are served before it is there.
         from nlp.memory import Knowledge
         from nlp.pipeline import Pipeline
 
@@ -59,6 +62,7 @@ async def shipped_loader(db: Database, settings: Settings, *, demo: bool = False
             at_first=AT_FIRST,
         )
 
+    await libraries
     return load
 
 

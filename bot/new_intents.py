@@ -158,12 +158,10 @@ class NewIntents:
 
     def _unsure(self, read: Sequence[Opening]) -> list[Opening]:
         """What neither the head nor the examples know."""
-        from nlp.discovery import is_unsure  # here: scikit-learn takes a second that no start should pay
-
         unsure = [
             one
             for one in read
-            if one.vector and is_unsure(Intent(one.intent or OUT_OF_SCOPE, one.intent_score or 0.0))
+            if one.vector and Intent(one.intent or OUT_OF_SCOPE, one.intent_score or 0.0).unsure()
         ]
         if self._named is None or not unsure:
             return unsure

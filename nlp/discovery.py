@@ -23,13 +23,9 @@ from sklearn.cluster import AgglomerativeClustering
 from sklearn.decomposition import PCA
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, CountVectorizer
 
-from nlp.types import OUT_OF_SCOPE, Intent
-
 Vectors = NDArray[np.float32]
 Numbers = NDArray[np.intp]
 
-UNSURE = 0.5
-"""An intent that is less probable than this is not known to be the right one."""
 AT_ONCE = 5_000
 """Distinct texts that the linkage looks at; the others join what it finds."""
 DIMENSIONS = 64
@@ -67,11 +63,6 @@ class Cluster:
     """Proposed, in snake_case, unique in one discovery."""
     cohesion: float
     """Mean cosine of the messages to their middle, 0..1."""
-
-
-def is_unsure(intent: Intent, floor: float = UNSURE) -> bool:
-    """Whether the intent head does not know what a message asks for."""
-    return intent.name == OUT_OF_SCOPE or intent.score < floor
 
 
 def discover(texts: Sequence[str], vectors: Vectors, *, seed: int = 17) -> list[Cluster]:

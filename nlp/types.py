@@ -65,6 +65,8 @@ class Entity:
 
 OUT_OF_SCOPE = "out_of_scope"
 """The intent of a message that the shop's intents do not cover."""
+UNSURE = 0.5
+"""An intent that is less probable than this is not known to be the right one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,10 @@ class Intent:
 
     name: str
     score: float
+
+    def unsure(self, floor: float = UNSURE) -> bool:
+        """Whether the head does not know what the message asks for."""
+        return self.name == OUT_OF_SCOPE or self.score < floor
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,13 @@ ImportedTurn = tuple[str, str, datetime | None]
 """(role "customer" or "agent", text, time or None)."""
 
 
+async def imported_ids(tx: Transaction, prefix: str) -> set[str]:
+    """External ids that begin with `prefix`, of the conversations that were imported already."""
+    column = conversations.c.external_id
+    rows = await tx.all(select(column).where(column.startswith(prefix, autoescape=True)))
+    return {row[column] for row in rows}
+
+
 async def import_conversation(
     tx: Transaction,
     *,

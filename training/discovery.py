@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from nlp.discovery import UNSURE, described, grouped, is_unsure, without
+from nlp.discovery import described, grouped, without
 from nlp.reading import Reader
+from nlp.types import UNSURE
 from training.files import BadFile, Raw, conversation_row, rows, some
 from training.progress import Progress
 
@@ -41,7 +42,7 @@ def discover(
         unsure = list(texts)
     else:
         intents = _in_parts(texts, reader.intents, "reading", progress)
-        unsure = [text for text, one in zip(texts, intents, strict=True) if is_unsure(one, floor)]
+        unsure = [text for text, one in zip(texts, intents, strict=True) if one.unsure(floor)]
     vectors = reader.encoder.embed(unsure)
     groups = grouped(unsure, vectors, seed=seed)
     # Names, numbers and addresses are looked for where they could name a group.

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nlp import discovery
-from nlp.discovery import Vectors, described, discover, grouped, is_unsure, without
+from nlp.discovery import Vectors, described, discover, grouped, without
 from nlp.encoder import Encoder
 from nlp.types import OUT_OF_SCOPE, Intent
 
@@ -112,5 +112,5 @@ def test_blanked_words_name_nothing() -> None:
 
 
 def test_unsure_is_what_is_improbable_or_out_of_scope() -> None:
-    assert is_unsure(Intent("refund", 0.49)) and is_unsure(Intent(OUT_OF_SCOPE, 0.99))
-    assert not is_unsure(Intent("refund", 0.5)) and is_unsure(Intent("refund", 0.5), floor=0.6)
+    assert Intent("refund", 0.49).unsure() and Intent(OUT_OF_SCOPE, 0.99).unsure()
+    assert not Intent("refund", 0.5).unsure() and Intent("refund", 0.5).unsure(floor=0.6)

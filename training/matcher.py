@@ -1,44 +1,56 @@
 """Train the matcher: the sentence encoder learns, by low-rank changes, which reply answers what.
 
-Two kinds of lessons in every step. True replies: each conversation of a batch must find its own
-reply among those of the whole batch, and each reply its conversation (in-batch negatives). Verdicts:
-of the candidates that people judged for one moment, those they would send must be nearer than those
-they would not. Knows templates and token ids; knows no index and no pipeline.
+Two kinds of lessons, a batch of one kind after another. True replies: each conversation of a batch must find
+its own reply among those of the whole batch, and each reply its conversation (in-batch negatives). Verdicts:
+one candidate that people would send must be nearer to its moment than one they would not, and than those of
+other moments. Sentence-transformers trains; this module says on what. Knows templates and token ids; knows no
+index and no pipeline.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-import math
-import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from itertools import count
+from itertools import cycle, islice
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
 import torch
-from safetensors.torch import save_file
+from datasets import Dataset, DatasetDict
+from safetensors.torch import load_file, save_file
+from sentence_transformers import (
+    SentenceTransformer,
+    SentenceTransformerTrainer,
+    SentenceTransformerTrainingArguments,
+)
+from sentence_transformers.base.evaluation import BaseEvaluator
+from sentence_transformers.base.modules import InputModule
+from sentence_transformers.base.sampler import DefaultBatchSampler
+from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
 from torch import Tensor
-from torch.nn import functional
+from transformers import PrinterCallback, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from nlp.batches import padded
 from nlp.context import Turns
 from nlp.device import has_bf16
 from nlp.matcher import CONVERSATION, FILE, REPLY, MatchCodec, MatchModel, read_changes
 from nlp.minilm import load_tokenizer
-from training import checkpoints
-from training.finetune import warm_cosine
+from nlp.quiet import quiet
 from training.lowrank import begin_with, changes_of, make_trainable
 
 log = logging.getLogger(__name__)
-T = TypeVar("T")
 
+Row = dict[str, float]
 RANK = 16
 """Of the changes to the encoder."""
-FIRST_SCALE = 20.0
-"""What cosines are multiplied by before the softmax; it is learned from here on."""
+SCALE = 20.0
+"""What cosines are multiplied by before the softmax."""
+VERDICTS = "verdicts"
+"""The name of the data set that people's verdicts are; the others are courses."""
+_ASKED, _GIVEN, _OTHER, _GROUP = "conversation", "reply", "other", "label"
+_CHANGES = "changes.safetensors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +73,7 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class MatchConfig:
-    """Settings of one run; a step sees `lessons` true pairs and `judged` judged moments."""
+    """Settings of one run; a step sees `lessons` true pairs, or as many verdicts."""
 
     steps: int
     seed: int = 17
@@ -70,8 +82,6 @@ class MatchConfig:
     warmup_steps: int = 20
     weight_decay: float = 0.01
     lessons: int = 64
-    judged: int = 4
-    judged_weight: float = 0.3
     clip: float = 1.0
     checkpoint_every: int = 40
     threads: int = 1
@@ -100,46 +110,35 @@ def fit_matcher(
     checkpoint: Path,
     validation: Sequence[Lesson] = (),
     progress: Callable[[int, int], None] = lambda done, total: None,
-) -> list[checkpoints.Row]:
+) -> list[Row]:
     """Train in place; return the log rows. `checkpoint` is a folder of this run alone, resumed from.
 
-    The steps take a batch of one course each, in turn: the replies of another shop would be wrong answers
-    that are told by their subject alone.
+    The steps take a batch of one course each, in turn, and then one of the verdicts, where there are any: the
+    replies of another shop would be wrong answers that are told by their subject alone.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(config.threads)
-    torch.manual_seed(config.seed)
-    weights = {name: value for name, value in model.named_parameters() if value.requires_grad}
-    weights["scale"] = torch.nn.Parameter(torch.tensor(math.log(FIRST_SCALE)))
-    optimizer = torch.optim.AdamW(weights.values(), lr=config.learning_rate, weight_decay=config.weight_decay)
-    state = checkpoints.resume(checkpoint, weights, optimizer)
-    step, rows = state.step, state.rows
-    batches = _in_turn(courses, config, step)
-    verdicts = checkpoints.endless(partial(_shuffled, judged, config.judged), config.seed, step)
-    losses: list[tuple[float, float]] = []
-    model.train()
-    while step < config.steps:
-        for group in optimizer.param_groups:
-            group["lr"] = warm_cosine(
-                step, config.steps, config.warmup_steps, config.learning_rate, config.final_rate
-            )
-        scale = weights["scale"].exp()
-        true = pairs_loss(model, codec, next(batches), scale)
-        verdict = judged_loss(model, codec, next(verdicts), scale)
-        optimizer.zero_grad(set_to_none=True)
-        (true + config.judged_weight * verdict).backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(weights.values(), config.clip)
-        optimizer.step()
-        step += 1
-        losses.append((float(true.detach()), float(verdict.detach())))
-        progress(step, config.steps)
-        if step % config.checkpoint_every == 0 or step == config.steps:
-            rows.append(_row(step, losses, model, codec, validation))
-            losses = []
-            log.info("matcher, step %d of %d: %s", step, config.steps, json.dumps(rows[-1]))
-            checkpoints.save(checkpoint, weights, optimizer, step, rows)
-    torch.set_num_threads(threads)
-    return rows
+    quiet()
+    module = SentenceTransformer(modules=[Reading(model)], device="cpu")
+    given = {f"course {at}": _pairs(course, codec) for at, course in enumerate(courses)}
+    losses: dict[str, torch.nn.Module] = {name: _either_way(module) for name in given}
+    if judged:
+        given[VERDICTS] = _verdicts(judged, codec)
+        losses[VERDICTS] = MultipleNegativesRankingLoss(module, scale=SCALE)
+    trainer = _Trainer(
+        model=module,
+        args=_arguments(config, checkpoint, evaluates=bool(validation)),
+        train_dataset=DatasetDict(given),
+        loss=losses,
+        evaluator=_FoundFirst(model, codec, validation) if validation else None,
+        callbacks=[_Told(progress)],
+    )
+    trainer.remove_callback(PrinterCallback)
+    try:
+        trainer.train(resume_from_checkpoint=_last_whole(checkpoint))
+    finally:
+        torch.set_num_threads(threads)
+    return _rows(trainer.state.log_history)
 
 
 def save_matcher(model: MatchModel, folder: Path) -> None:
@@ -149,80 +148,230 @@ def save_matcher(model: MatchModel, folder: Path) -> None:
     save_file(tensors, folder / FILE)
 
 
-def pairs_loss(model: MatchModel, codec: MatchCodec, lessons: Sequence[Lesson], scale: Tensor) -> Tensor:
-    """Cross entropy of finding one's own reply, and one's own conversation, in the batch; in nats."""
-    asked = _vectors(model, [codec.conversation(one.turns) for one in lessons], CONVERSATION)
-    given = _vectors(model, [codec.reply(one.reply) for one in lessons], REPLY)
-    scores = asked @ given.T * scale
-    kin = torch.tensor(
-        [[a is not b and (a.group == b.group or a.reply == b.reply) for b in lessons] for a in lessons]
-    )
-    scores = scores.masked_fill(kin, -1e4)
-    own = torch.arange(len(lessons))
-    return (functional.cross_entropy(scores, own) + functional.cross_entropy(scores.T, own)) / 2
-
-
-def judged_loss(model: MatchModel, codec: MatchCodec, judged: Sequence[Judged], scale: Tensor) -> Tensor:
-    """Minus the log of the sendable candidates' share of the softmax over all of a moment, in nats."""
-    if not judged:
-        return scale * 0
-    asked = _vectors(model, [codec.conversation(one.turns) for one in judged], CONVERSATION)
-    texts = [text for one in judged for text in one.replies]
-    given = _vectors(model, [codec.reply(text) for text in texts], REPLY)
-    parts = []
-    groups = torch.split(given, [len(one.replies) for one in judged])
-    for vector, group, one in zip(asked, groups, judged, strict=True):
-        chances = (group @ vector * scale).log_softmax(0)
-        parts.append(-chances[torch.tensor(one.send)].logsumexp(0))
-    return torch.stack(parts).mean()
-
-
-def _vectors(model: MatchModel, rows: Sequence[Sequence[int]], kind: int) -> Tensor:
-    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=has_bf16("cpu")):
-        found: Tensor = model(rows, kind)
-    return found
-
-
 @torch.no_grad()
 def found_first(model: MatchModel, codec: MatchCodec, lessons: Sequence[Lesson]) -> float:
     """How often a conversation is nearest to its own reply among the replies of all `lessons`."""
+    training = model.training
     model.train(False)
-    asked = _vectors(model, [codec.conversation(one.turns) for one in lessons], CONVERSATION)
-    given = _vectors(model, [codec.reply(one.reply) for one in lessons], REPLY)
-    model.train()
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=has_bf16("cpu")):
+        asked = model([codec.conversation(one.turns) for one in lessons], CONVERSATION)
+        given = model([codec.reply(one.reply) for one in lessons], REPLY)
+    model.train(training)
     nearest = (asked @ given.T).argmax(1)
     return float((nearest == torch.arange(len(lessons))).float().mean())
 
 
-def _row(
-    step: int,
-    losses: Sequence[tuple[float, float]],
-    model: MatchModel,
-    codec: MatchCodec,
-    validation: Sequence[Lesson],
-) -> checkpoints.Row:
-    row: checkpoints.Row = {"step": step}
-    row["loss"] = round(sum(true for true, _ in losses) / len(losses), 4)
-    row["judged_loss"] = round(sum(verdict for _, verdict in losses) / len(losses), 4)
-    if validation:
-        row["found_first"] = round(found_first(model, codec, validation), 4)
-    return row
+def try_step(model: MatchModel, codec: MatchCodec, lessons: Sequence[Lesson]) -> None:
+    """The two passes of a step over these lessons, from which nothing is learned: to see what one takes."""
+    reading, rows = Reading(model), _pairs(lessons, codec)
+    loss = _either_way(SentenceTransformer(modules=[reading], device="cpu"))
+    loss([reading.preprocess(rows[side]) for side in (_ASKED, _GIVEN)], torch.zeros(len(rows))).backward()
+    model.zero_grad(set_to_none=True)
 
 
-def _in_turn(courses: Sequence[Sequence[Lesson]], config: MatchConfig, skip: int) -> Iterator[list[Lesson]]:
-    """Batches of the courses from step `skip` on."""
-    each = [
-        checkpoints.endless(
-            partial(_shuffled, course, config.lessons), config.seed, len(range(at, skip, len(courses)))
-        )
-        for at, course in enumerate(courses)
+# --- what it is shown ---
+
+
+def _pairs(lessons: Sequence[Lesson], codec: MatchCodec) -> Dataset:
+    numbers: dict[str, int] = {}
+    return Dataset.from_dict(
+        {
+            _GROUP: [numbers.setdefault(one.group, len(numbers)) for one in lessons],
+            _ASKED: [[CONVERSATION, *codec.conversation(one.turns)] for one in lessons],
+            _GIVEN: [[REPLY, *codec.reply(one.reply)] for one in lessons],
+        }
+    )
+
+
+def _verdicts(judged: Sequence[Judged], codec: MatchCodec) -> Dataset:
+    """Each moment with each of its candidates: a sendable one before one that is not, repeated as needed."""
+    rows = [(number, one.turns, *pair) for number, one in enumerate(judged) for pair in _paired(one)]
+    return Dataset.from_dict(
+        {
+            _GROUP: [number for number, *_ in rows],
+            _ASKED: [[CONVERSATION, *codec.conversation(turns)] for _, turns, _, _ in rows],
+            _GIVEN: [[REPLY, *codec.reply(sendable)] for *_, sendable, _ in rows],
+            _OTHER: [[REPLY, *codec.reply(other)] for *_, other in rows],
+        }
+    )
+
+
+def _paired(one: Judged) -> list[tuple[str, str]]:
+    sides = [
+        [r for r, send in zip(one.replies, one.send, strict=True) if send is wanted]
+        for wanted in (True, False)
     ]
-    return (next(each[step % len(each)]) for step in count(skip))
+    return list(islice(zip(cycle(sides[0]), cycle(sides[1])), max(map(len, sides))))
 
 
-def _shuffled(rows: Sequence[T], size: int, rng: random.Random) -> Iterator[list[T]]:
-    """All rows in groups of `size`, in random order; what is left over at the end stays out."""
-    order = list(range(len(rows)))
-    rng.shuffle(order)
-    for start in range(0, max(1, len(order) - size + 1), size):
-        yield [rows[at] for at in order[start : start + size]]
+class Apart(DefaultBatchSampler):
+    """Batches without two rows of one conversation or with one reply: each is a wrong answer to the others.
+
+    As many batches as the rows would fill. Where no full one is to be had any more, all rows are shuffled
+    anew; one is smaller only where there are not enough conversations for it.
+    """
+
+    def __init__(self, dataset: Dataset, **settings: Any) -> None:
+        super().__init__(dataset, **settings)
+        self._kin = list(zip(dataset[_GROUP], map(tuple, dataset[_GIVEN]), strict=True))
+
+    def __len__(self) -> int:
+        return max(1, len(self._kin) // self.batch_size)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        random = torch.Generator().manual_seed(self.seed + self.epoch)
+        left: dict[int, None] = {}
+        for _ in range(len(self)):
+            batch = self._some(left)
+            if len(batch) < self.batch_size:
+                left = dict.fromkeys(torch.randperm(len(self._kin), generator=random).tolist())
+                batch = self._some(left)
+            for at in batch:
+                del left[at]
+            yield batch
+
+    def _some(self, left: Mapping[int, None]) -> list[int]:
+        batch: list[int] = []
+        seen: set[object] = set()
+        for at in left:
+            if seen.isdisjoint(self._kin[at]):
+                batch.append(at)
+                seen.update(self._kin[at])
+            if len(batch) == self.batch_size:
+                break
+        return batch
+
+
+# --- how sentence-transformers is told ---
+
+
+class Reading(InputModule):
+    """The matcher as a module of sentence-transformers; a text is its kind and then its token ids."""
+
+    def __init__(self, model: MatchModel) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.model = model
+
+    def preprocess(self, inputs: Sequence[Any], prompt: str | None = None, **_: Any) -> dict[str, Tensor]:
+        ids, mask = padded([row[1:] for row in inputs])
+        return {"input_ids": ids, "attention_mask": mask, "kind": torch.tensor([row[0] for row in inputs])}
+
+    def forward(self, features: dict[str, Tensor], **_: Any) -> dict[str, Tensor]:
+        lengths = features["attention_mask"].sum(1).tolist()
+        rows = [ids[:length].tolist() for ids, length in zip(features["input_ids"], lengths, strict=True)]
+        features["sentence_embedding"] = self.model(rows, int(features["kind"][0]))
+        return features
+
+    def get_embedding_dimension(self) -> int:
+        return self.model.encoder.width
+
+    def save(self, output_path: str, *args: Any, **kwargs: Any) -> None:
+        raise NotImplementedError("checkpoints keep the changes only")
+
+
+class _Trainer(SentenceTransformerTrainer):
+    """Keeps only the changes in its checkpoints, a thirtieth of the encoder; writes no card: we have ours."""
+
+    def add_model_card_callback(self, default_args_dict: dict[str, Any]) -> None:
+        pass
+
+    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
+        folder = Path(output_dir or str(self.args.output_dir))
+        folder.mkdir(parents=True, exist_ok=True)
+        save_file({k: v.detach().contiguous() for k, v in self._learned()}, folder / _CHANGES)
+
+    def _load_from_checkpoint(self, checkpoint_path: str, model: Any = None) -> None:
+        kept = load_file(Path(checkpoint_path) / _CHANGES)
+        with torch.no_grad():
+            for name, value in self._learned():
+                value.copy_(kept[name])
+
+    def _learned(self) -> list[tuple[str, Tensor]]:
+        return [(name, value) for name, value in self.model.named_parameters() if value.requires_grad]
+
+
+class _FoundFirst(BaseEvaluator):
+    def __init__(self, model: MatchModel, codec: MatchCodec, lessons: Sequence[Lesson]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._asked = (model, codec, lessons)
+
+    def __call__(self, *_: Any, **__: Any) -> dict[str, float]:
+        return {"found_first": found_first(*self._asked)}
+
+
+class _Told(TrainerCallback):
+    def __init__(self, progress: Callable[[int, int], None]) -> None:
+        self._progress = progress
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        self._progress(state.global_step, state.max_steps)
+
+    def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        log.info(
+            "matcher, step %d of %d: %s",
+            state.global_step,
+            state.max_steps,
+            json.dumps(_rows(state.log_history)[-1]),
+        )
+
+
+def _either_way(module: SentenceTransformer) -> MultipleNegativesRankingLoss:
+    """Cross entropy of finding one's own reply, and one's own conversation, in the batch; in nats."""
+    return MultipleNegativesRankingLoss(
+        module,
+        scale=SCALE,
+        directions=("query_to_doc", "doc_to_query"),
+        partition_mode="per_direction",
+    )
+
+
+def _arguments(config: MatchConfig, folder: Path, *, evaluates: bool) -> SentenceTransformerTrainingArguments:
+    return SentenceTransformerTrainingArguments(
+        output_dir=str(folder),
+        max_steps=config.steps,
+        per_device_train_batch_size=config.lessons,
+        learning_rate=config.learning_rate,
+        warmup_steps=config.warmup_steps,
+        lr_scheduler_type="cosine_with_min_lr",
+        lr_scheduler_kwargs={"min_lr": config.final_rate},
+        weight_decay=config.weight_decay,
+        max_grad_norm=config.clip,
+        seed=config.seed,
+        batch_sampler=Apart,
+        multi_dataset_batch_sampler="round_robin",
+        # Encoders keep their word vectors outside the module, where a trainer's device does not find them.
+        use_cpu=True,
+        bf16=has_bf16("cpu"),
+        logging_steps=config.checkpoint_every,
+        eval_strategy="steps" if evaluates else "no",
+        eval_steps=config.checkpoint_every,
+        save_steps=config.checkpoint_every,
+        save_total_limit=2,
+        report_to="none",
+        disable_tqdm=True,
+        dataloader_pin_memory=False,
+    )
+
+
+def _last_whole(folder: Path) -> str | None:
+    """The newest checkpoint that was written to its end; its state is written last."""
+    whole = {}
+    for note in folder.glob("checkpoint-*/trainer_state.json"):
+        try:
+            whole[int(json.loads(note.read_text(encoding="utf-8"))["global_step"])] = note.parent
+        except (ValueError, KeyError):
+            continue
+    return str(whole[max(whole)]) if whole else None
+
+
+def _rows(history: Sequence[Mapping[str, float]]) -> list[Row]:
+    """One row for each step that was logged: its loss, and the rate of those found first."""
+    rows: dict[float, Row] = {}
+    for entry in history:
+        row = rows.setdefault(entry["step"], {"step": entry["step"]})
+        row |= {
+            name.removeprefix("eval_"): entry[name] for name in ("loss", "eval_found_first") if name in entry
+        }
+    return [row for row in rows.values() if len(row) > 1]

@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from nlp import slots
@@ -46,7 +45,7 @@ from training.dataset import NEIGHBOURS, Memory, Moment, examples
 from training.files import BadFile, Conversation
 from training.finetune import Example, TuneConfig, tune, weighted_loss
 from training.finetune import padded as padded_examples
-from training.matcher import Lesson, MatchConfig, fit_matcher, new_matcher, pairs_loss, save_matcher
+from training.matcher import Lesson, MatchConfig, fit_matcher, new_matcher, save_matcher, try_step
 from training.measures import rounded
 from training.progress import Progress
 from training.questions import TURNS, Question
@@ -215,8 +214,8 @@ def matcher_steps(lessons: Sequence[Lesson], parent: Version, order: Order) -> i
     """Steps of the matcher within its share of the minutes."""
     model, codec = new_matcher(order.seed, parent.reply)
     count = MatchConfig(steps=1).lessons
-    batch, scale = list(lessons[:: max(1, len(lessons) // count)])[:count], torch.tensor(20.0)
-    each = timed(lambda: pairs_loss(model, codec, batch, scale).backward())  # type: ignore[no-untyped-call]
+    batch = list(lessons[:: max(1, len(lessons) // count)])[:count]
+    each = timed(lambda: try_step(model, codec, batch))
     return fitting(MATCHER_SHARE * 60 * order.minutes, each, len(lessons) / count)
 
 

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import contextlib
-import math
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from datasets import Dataset
 from torch import Tensor
 
-from nlp.matcher import MatchCodec, Matcher, MatchModel
+from nlp.matcher import REPLY, Matcher, MatchModel
 from nlp.types import Role
-from training.checkpoints import is_finished
 from training.matcher import (
+    Apart,
     Judged,
     Lesson,
     MatchConfig,
+    Reading,
     fit_matcher,
     found_first,
-    judged_loss,
     new_matcher,
-    pairs_loss,
     save_matcher,
 )
 
@@ -41,7 +41,7 @@ JUDGED = [Judged(asked("hello"), ("A gift card has no name on it.", "Hello!"), (
 
 
 def config(steps: int) -> MatchConfig:
-    return MatchConfig(steps=steps, warmup_steps=2, lessons=3, judged=1, checkpoint_every=4)
+    return MatchConfig(steps=steps, warmup_steps=2, lessons=3, checkpoint_every=4)
 
 
 def changes(model: MatchModel) -> dict[str, torch.Tensor]:
@@ -64,67 +64,69 @@ def test_it_learns_true_replies_and_verdicts_and_the_served_one_agrees(tmp_path:
     assert scores.argmax(1).tolist() == [0, 1, 2]
     sendable, other = served.replies(JUDGED[0].replies) @ served.conversations([JUDGED[0].turns])[0]
     assert sendable > other
-    assert is_finished(tmp_path / "run", 24) and not is_finished(tmp_path / "run", 25)
 
 
-@torch.no_grad()
-def test_an_untrained_one_has_the_losses_of_its_cosines() -> None:
-    model, codec = new_matcher(3)
-    model.train(False)
-    scale = torch.tensor(1e-6)
-    assert float(pairs_loss(model, codec, LESSONS, scale)) == pytest.approx(math.log(3), abs=1e-3)
-    assert float(judged_loss(model, codec, JUDGED, scale)) == pytest.approx(math.log(2), abs=1e-3)
-    assert float(judged_loss(model, codec, [], scale)) == 0.0
+def test_rows_of_one_conversation_or_with_one_reply_are_never_in_one_batch() -> None:
+    groups = [at // 3 for at in range(60)]
+    replies = [[1, at % 7] for at in range(60)]
+    rows = Dataset.from_dict({"label": groups, "conversation": [[0]] * 60, "reply": replies})
+    batches = Apart(rows, batch_size=6, drop_last=False, seed=3)
+    seen: set[int] = set()
+    for epoch in range(6):
+        batches.set_epoch(epoch)
+        found = list(batches)
+        assert len(found) == len(batches) == 10
+        for batch in found:
+            assert (
+                len(batch) == len({groups[at] for at in batch}) == len({replies[at][1] for at in batch}) == 6
+            )
+        seen |= {at for batch in found for at in batch}
+    assert seen == set(range(60))
+    few = Apart(rows.select(range(6)), batch_size=6, drop_last=False, seed=3)
+    assert [len(batch) for batch in few] == [2]
 
 
-@torch.no_grad()
-def test_lessons_of_one_group_are_not_each_others_wrong_answers() -> None:
-    model, codec = new_matcher(4)
-    model.train(False)
-    kin = [Lesson(one.turns, one.reply, "same") for one in LESSONS]
-    assert float(pairs_loss(model, codec, kin, torch.tensor(20.0))) == pytest.approx(0.0, abs=1e-4)
-
-
-def test_killed_and_resumed_gives_the_same_weights(tmp_path: Path) -> None:
+@pytest.mark.parametrize("epoch", [1, 3])
+def test_killed_and_resumed_gives_the_same_weights(tmp_path: Path, epoch: int) -> None:
+    lessons = [
+        Lesson(one.turns, f"{one.reply} {at}", f"{one.group} {at}") for at in range(epoch) for one in LESSONS
+    ]
+    judged = JUDGED if epoch == 1 else []
     straight, codec = new_matcher(2)
-    fit_matcher(straight, codec, [LESSONS], JUDGED, config(8), checkpoint=tmp_path / "a")
+    fit_matcher(straight, codec, [lessons], judged, config(8), checkpoint=tmp_path / "a")
+
+    def interrupted(done: int, total: int) -> None:
+        if done == 6:
+            raise KeyboardInterrupt
 
     stopped, _ = new_matcher(2)
-    failing = _Failing(LESSONS, after=17)
-    with contextlib.suppress(KeyboardInterrupt):
-        fit_matcher(stopped, codec, [failing], JUDGED, config(8), checkpoint=tmp_path / "b")
-    assert (tmp_path / "b" / "state-4.safetensors").exists()
+    with pytest.raises(KeyboardInterrupt):
+        fit_matcher(
+            stopped, codec, [lessons], judged, config(8), checkpoint=tmp_path / "b", progress=interrupted
+        )
+    # A kill in the middle of writing leaves a checkpoint without its end.
+    shutil.copytree(tmp_path / "b" / "checkpoint-4", tmp_path / "b" / "checkpoint-6")
+    (tmp_path / "b" / "checkpoint-6" / "trainer_state.json").write_text('{"global_st')
     resumed, _ = new_matcher(2)
-    fit_matcher(resumed, codec, [LESSONS], JUDGED, config(8), checkpoint=tmp_path / "b")
+    rows = fit_matcher(resumed, codec, [lessons], judged, config(8), checkpoint=tmp_path / "b")
+    assert [row["step"] for row in rows] == [4, 8]
     for name, value in changes(straight).items():
         assert torch.equal(value, changes(resumed)[name]), name
 
 
-class _Failing(list[Lesson]):
-    """Lessons that interrupt the run after so many reads, as Ctrl-C would."""
-
-    def __init__(self, rows: list[Lesson], after: int) -> None:
-        super().__init__(rows)
-        self._left = after
-
-    def __getitem__(self, at: object) -> Lesson:  # type: ignore[override]
-        self._left -= 1
-        if self._left < 0:
-            raise KeyboardInterrupt
-        return super().__getitem__(at)  # type: ignore[index, no-any-return]
-
-
 def test_courses_are_taught_in_turn_and_never_mixed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     other = [Lesson(one.turns, f"{one.reply} elsewhere", f"other {one.group}") for one in LESSONS]
-    seen: list[set[str]] = []
+    seen: list[set[tuple[int, ...]]] = []
+    preprocess = Reading.preprocess
 
-    def watched(model: MatchModel, codec: MatchCodec, lessons: Sequence[Lesson], scale: Tensor) -> Tensor:
-        seen.append({one.group for one in lessons})
-        return pairs_loss(model, codec, lessons, scale)
+    def watched(self: Reading, inputs: Sequence[Sequence[int]], **kwargs: Any) -> dict[str, Tensor]:
+        seen.append({tuple(row) for row in inputs})
+        return preprocess(self, inputs, **kwargs)
 
-    monkeypatch.setattr("training.matcher.pairs_loss", watched)
+    monkeypatch.setattr(Reading, "preprocess", watched)
     model, codec = new_matcher(5)
-    fit_matcher(model, codec, [LESSONS, other], JUDGED, config(4), checkpoint=tmp_path / "run")
-    own = {one.group for one in LESSONS}
-    assert [groups <= own for groups in seen] == [True, False, True, False]
-    assert not any(groups & own for groups in seen[1::2])
+    fit_matcher(model, codec, [LESSONS, other], [], config(4), checkpoint=tmp_path / "run")
+    own = {(REPLY, *codec.reply(one.reply)) for one in LESSONS}
+    elsewhere = {(REPLY, *codec.reply(one.reply)) for one in other}
+    replies = [texts for texts in seen if next(iter(texts))[0] == REPLY]
+    assert replies[:4] == [own, elsewhere, own, elsewhere]

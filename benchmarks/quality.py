@@ -241,7 +241,7 @@ def entities(data: Path, version: Version, quick: bool) -> Table:
 
 def personal_recall(figures: Mapping[str, Any]) -> dict[str, str]:
     return {
-        kind: f"{of['recall']:.3f} of {of['n']}"
+        kind: f"{of['recall']:.3f} ({of['covered']:.3f}) of {of['n']}"
         for kind, of in figures["types"].items()
         if kind in PERSONAL and of["n"]
     }

@@ -123,7 +123,8 @@ def entities(
 
     Labels are mapped to our types (`training.label_maps`, and `names` before it); one without a
     counterpart is left out on both sides: its spans are not wanted, and what is found there is not wrong.
-    Types that the file does not have are not looked for. Raises BadFile.
+    Types that the file does not have are not looked for. "covered" is the share of true spans that lie wholly
+    in what was found, whatever its type: what redaction would hide. Raises BadFile.
     """
     labels = {tag[2:] for row in files.rows(path, files.tagged_row) for tag in row.tags if tag != "O"}
     ours = mapped(labels, names)
@@ -143,8 +144,8 @@ def entities(
         for row, (_, places), found in zip(rows, texts, read, strict=True)
     ]
     kinds = sorted({kind for counts in counted for kind in counts})
-    table = np.array([[counts.get(kind, (0, 0, 0)) for kind in kinds] for counts in counted])
-    table = table.reshape(len(rows), len(kinds), 3)
+    table = np.array([[counts.get(kind, (0, 0, 0, 0)) for kind in kinds] for counts in counted])
+    table = table.reshape(len(rows), len(kinds), 4)
 
     def f1(some: intervals.Rows) -> float:
         return _span_figures(table[some].sum(axis=(0, 1)))["f1"]
@@ -192,9 +193,11 @@ def _spans(places: Sequence[tuple[int, int]], found: Sequence[tuple[int, int, st
 
 def _counts(
     gold: Sequence[Span], found: Sequence[Span], wanted: frozenset[str]
-) -> dict[str, tuple[int, int, int]]:
-    """(hits, true, found) of each type; a true type of several ("city|place") is met by any of them."""
+) -> dict[str, tuple[int, int, int, int]]:
+    """(hits, true, found, covered) by type; a true type of several ("city|place") is met by any of them."""
     hits: Counter[str] = Counter()
+    known = {at for first, last, _ in found for at in range(first, last + 1)}
+    covered = Counter(kind for first, last, kind in gold if kind and known >= set(range(first, last + 1)))
     true = Counter(kind for _, _, kind in gold if kind)
     guessed: Counter[str] = Counter()
     exact = {(first, last): kind for first, last, kind in gold}
@@ -206,7 +209,7 @@ def _counts(
         if counted:
             guessed[counted] += 1
             hits[counted] += counted == here
-    return {kind: (hits[kind], true[kind], guessed[kind]) for kind in true | guessed}
+    return {kind: (hits[kind], true[kind], guessed[kind], covered[kind]) for kind in true | guessed}
 
 
 def _wanted_as(kind: str, wanted: frozenset[str]) -> str:
@@ -217,7 +220,8 @@ def _wanted_as(kind: str, wanted: frozenset[str]) -> str:
 
 
 def _span_figures(counts: NDArray[np.intp]) -> dict[str, float]:
-    return found_of_true(*(int(count) for count in counts))
+    hits, true, found, covered = (int(count) for count in counts)
+    return {**found_of_true(hits, true, found), "covered": covered / max(1, true)}
 
 
 def intents(

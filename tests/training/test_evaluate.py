@@ -86,10 +86,16 @@ def test_only_exact_spans_of_the_right_type_count(tmp_path: Path) -> None:
         "Ada Byron in Leeds": [entity("person", 0, 3), entity("city", 13, 18)],
         "Bob  called": [entity("person", 0, 3), entity("amount", 5, 11)],
     }
+    other = evaluate.entities(
+        path, fixed(read | {"Ada Byron in Leeds": [entity("amount", 0, 18)]}), names={}, **NO_LIMIT
+    )
+    # Of the wrong type, but nothing of it would be left to read.
+    assert (other["recall"], other["covered"]) == (1 / 3, 1.0)
     found = evaluate.entities(path, fixed(read), names={}, **NO_LIMIT)
     # Right: Bob, and Leeds, as any kind of place. Wrong: half of Ada Byron. Not looked for: amounts.
     assert (found["spans"], found["precision"], found["recall"]) == (3, 2 / 3, 2 / 3)
-    assert found["types"]["person"] == {"n": 2, "precision": 0.5, "recall": 0.5, "f1": 0.5}
+    half = {"n": 2, "precision": 0.5, "recall": 0.5, "f1": 0.5}
+    assert found["types"]["person"] == {**half, "covered": 0.5}
     assert found["map"] == {"LOC": "city|country|place", "PER": "person"}
 
 

@@ -79,6 +79,7 @@ class Case:
             analysis=analysis,
             facts=self.facts,
             values=self._values(analysis),
+            earlier=[Intent(reading.intent, reading.intent_score) for _, reading in self._read_before()],
         )
 
     def _unsettled(self) -> list[Asked]:
@@ -91,12 +92,19 @@ class Case:
                 asked.append(Asked(reading.intent, reading.negative))
         return asked
 
+    def _read_before(self) -> list[tuple[Message, AnalysisRecord]]:
+        """The customer's earlier messages and their readings."""
+        return [
+            (message, self.readings[message.id])
+            for message in self.recent[:-1]
+            if message.kind == "customer" and message.id in self.readings
+        ]
+
     def _values(self, analysis: Analysis) -> dict[str, str]:
         """This conversation's own values by slot, and who the customer is where we know."""
         earlier = [
-            (message.text, [_entity(entity) for entity in self.readings[message.id].entities])
-            for message in self.recent[:-1]
-            if message.kind == "customer" and message.id in self.readings
+            (message.text, [_entity(entity) for entity in reading.entities])
+            for message, reading in self._read_before()
         ]
         values = conversation_values([*earlier, (self.message.text, analysis.entities)])
         if self.customer.display_name:

@@ -28,19 +28,17 @@ from nlp.errors import ModelError
 from nlp.reading import Reader
 from nlp.recognisers import Catalogue, recognise
 from nlp.retrieval import Entry, Index, Vectors, passages
-from nlp.types import Entity, Intent, KnowledgeItem, Role, Turn
+from nlp.types import Entity, Intent, KnowledgeItem, Role, Turn, asked_for
 
 log = logging.getLogger(__name__)
 
 PLACES = frozenset(["address", "city", "company"])
 _LONG_NUMBER = re.compile(r"\+?\d(?:[ ()-]?\d){4,}")
 LOOKED_UP = {"date": "eta_date", "amount": "refund_amount"}
-SURE_OF_INTENT = 0.5
-"""Below this probability an intent is left open: a wrong one misleads the reply model and the ranker."""
 CACHE_FILE = "index.safetensors"
 TITLE = 60
 """Characters of a past reply that stand for it where it has no title."""
-FORMAT = "8"
+FORMAT = "9"
 """Part of every cache key: raise it when the way that items are read changes."""
 BLOCK = 8
 """Replies that are read in the order of the shop; about those of one conversation."""
@@ -227,7 +225,8 @@ def _customers(items: Sequence[KnowledgeItem]) -> list[str]:
 
 def _passages(item: KnowledgeItem, knowledge: Knowledge, catalogue: Catalogue) -> list[_Found]:
     body = slots.delexicalise(item.text, recognise(item.text, catalogue), knowledge.facts)
-    return [(Entry("article", item.id, item.title, part, item.intent), None) for part in passages(body)]
+    intents = (item.intent,) if item.intent else ()
+    return [(Entry("article", item.id, item.title, part, intents), None) for part in passages(body)]
 
 
 def _reply(
@@ -238,16 +237,10 @@ def _reply(
     template = _agent_template(item.text, found[item.text].entities, values, catalogue, facts)
     turns = [_turn_template(t, found[t.text].entities, values, catalogue, facts) for t in item.turns]
     title = item.title or textwrap.shorten(slots.spoken(template), TITLE, placeholder="…")
-    intent = item.intent or _intent(item.turns, found)
-    moods = [found[t.text].negative for t in item.turns if t.role == "customer"]
-    negative = moods[-1] if moods else 0.5
-    return [(Entry("reply", item.id, title, template, intent, negative), turns)]
-
-
-def _intent(turns: Sequence[Turn], found: Mapping[str, _Read]) -> str:
-    """What the customer was asking for when the reply came, "" where that is not clear."""
-    asked = [found[t.text].intent for t in turns if t.role == "customer"]
-    return next((i.name for i in reversed(asked) if i.score >= SURE_OF_INTENT), "")
+    customers = [found[t.text] for t in item.turns if t.role == "customer"]
+    intents = (item.intent,) if item.intent else asked_for(one.intent for one in customers)
+    negative = customers[-1].negative if customers else 0.5
+    return [(Entry("reply", item.id, title, template, intents, negative), turns)]
 
 
 def _values(turns: Sequence[Turn], found: Mapping[str, _Read]) -> dict[str, str]:
@@ -356,6 +349,7 @@ def _load(folder: Path) -> dict[str, list[_Made]]:
         keys = {"reply": iter(queries), "article": iter(headings)}
         for row, text in zip(rows, texts, strict=True):
             name = row.pop("item")
+            row["intents"] = tuple(row["intents"])
             made.setdefault(name, []).append(_Made(Entry(**row), next(keys[row["kind"]]), text))
     except (OSError, ValueError, KeyError, TypeError, StopIteration, SafetensorError):
         return {}

@@ -23,7 +23,7 @@ from nlp.generator import Generator
 from nlp.language import warm_up
 from nlp.manner import Manner
 from nlp.matcher import Matcher
-from nlp.memory import SURE_OF_INTENT, IndexBuilder, Knowledge, delexicaliser, load_index
+from nlp.memory import IndexBuilder, Knowledge, delexicaliser, load_index
 from nlp.pool import USUAL, Explained, Pool
 from nlp.prompts import Prompt
 from nlp.quiet import quiet
@@ -79,12 +79,13 @@ class _Case:
     @property
     def prompt(self) -> Prompt:
         """What the reply model sees."""
-        intent = self.request.analysis.intent
+        asked_for = self.request.asked_for
         return Prompt(
             turns=self.turns,
             near=[one.text for one in self.shown],
             article=self.article.text if self.article else "",
-            intent=intent.name if intent.score >= SURE_OF_INTENT else "",
+            # The reply model has learned conversations by what they are about as a whole.
+            intent=asked_for[0] if asked_for else "",
             mood=self.request.analysis.sentiment.label,
         )
 
@@ -209,7 +210,9 @@ class Pipeline:
             known = frozenset(k for k, v in {**request.values, **request.facts}.items() if v)
             article = next(iter(self._recall.index.nearest_passages(newest(query), 1)), None)
             near = self._recall.index.nearest_replies(
-                query, self._recall.match(place, request.analysis.sentiment.negative), REPLIES_FOUND
+                query,
+                self._recall.match(place, request.analysis.sentiment.negative, request.asked_for),
+                REPLIES_FOUND,
             )
             expectation = Expectation.of(near.vectors, near.order, TEMPERATURE)
             found = self._candidates(_own(near.replies, request), expectation, known)
@@ -274,7 +277,7 @@ class Pipeline:
     ) -> Pool:
         """The pool of one case, by the texts of its candidates in `logprobs`."""
         context = [text for _, text in case.turns]
-        intent = case.request.analysis.intent.name
+        asked_for = frozenset(case.request.asked_for)
         found = {text: one for one, text in reversed(case.found)}
         candidates = []
         for text, logprob in logprobs.items():
@@ -288,7 +291,7 @@ class Pipeline:
                     match=float(answers[text] @ case.place),
                     novelty=self._recall.index.novelty(text, context),
                     retrieval=one.score if one else 0.0,
-                    same_intent=one is not None and self._recall.index.intent_of(one.id) == intent,
+                    same_intent=one is not None and bool(self._recall.index.intents_of(one.id) & asked_for),
                     evidence=(one,) if one else tuple(case.shown),
                 )
             )

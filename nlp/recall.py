@@ -8,7 +8,7 @@ and the matcher; knows no customer and no clock.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,8 @@ MATCH_WEIGHT = 1.0
 """How much the match of conversation and reply counts beside the cosine of the two conversations."""
 MOOD_WEIGHT = 0.5
 """Sentence vectors hardly see a "not": "it has arrived" and "it has not" differ most in their mood."""
+TOPIC_WEIGHT = 0.1
+"""How much it counts that the customer had asked for the same: "order TT-10482" alone says little."""
 OPPOSITE_MOOD = 0.6
 """A reply to a message whose P(negative) differs by more than this is no candidate at all."""
 SLICE = 4
@@ -74,9 +76,10 @@ class Recall:
             self._builder = None
             give_back()
 
-    def match(self, place: Vectors, negative: float) -> Vectors:
-        """How well each remembered reply answers a conversation in this mood, shape (replies,)."""
+    def match(self, place: Vectors, negative: float, asked_for: Iterable[str]) -> Vectors:
+        """How well each remembered reply answers a conversation in this mood and about this, (replies,)."""
         match: Vectors = MATCH_WEIGHT * (self._answers @ place)
+        match += np.float32(TOPIC_WEIGHT) * self._index.about(asked_for)
         gap = np.abs(self._index.negative - np.float32(negative))
         match -= MOOD_WEIGHT * gap
         match[gap > OPPOSITE_MOOD] = NEVER

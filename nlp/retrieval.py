@@ -52,7 +52,8 @@ class Entry:
     id: str
     title: str
     text: str
-    intent: str = ""
+    intents: tuple[str, ...] = ()
+    """What the customer had asked for when the reply came; what a passage is filed under."""
     negative: float = 0.5
     """P(negative) of the customer's message that a reply answered; 0.5 where nobody knows."""
 
@@ -72,7 +73,11 @@ class Index:
             kind: _Shelf.of([(e, k, t) for e, k, t in zip(found, keys, texts, strict=True) if e.kind == kind])
             for kind in ("reply", "article")
         }
-        self._intents = {e.id: e.intent for e in found}
+        self._intents = {e.id: frozenset(e.intents) for e in found}
+        self._about: dict[str, list[int]] = {}
+        for row, entry in enumerate(self._shelves["reply"].entries):
+            for intent in entry.intents:
+                self._about.setdefault(intent, []).append(row)
         self._texts: dict[str, Vectors] = {}
         for shelf in self._shelves.values():
             self._texts |= {e.text: t for e, t in zip(shelf.entries, shelf.texts, strict=True)}
@@ -82,9 +87,16 @@ class Index:
     def __len__(self) -> int:
         return sum(len(shelf.entries) for shelf in self._shelves.values())
 
-    def intent_of(self, entry_id: str) -> str:
-        """The intent that an entry was filed under, "" where none is known."""
-        return self._intents.get(entry_id, "")
+    def intents_of(self, entry_id: str) -> frozenset[str]:
+        """The intents of an entry; none where none is known."""
+        return self._intents.get(entry_id, frozenset())
+
+    def about(self, intents: Iterable[str]) -> NDArray[np.bool_]:
+        """Which replies, (replies,), were given to a customer who had asked for one of the intents."""
+        found = np.zeros(len(self._shelves["reply"].entries), dtype=bool)
+        for intent in intents:
+            found[self._about.get(intent, [])] = True
+        return found
 
     def vector_of(self, text: str) -> Vectors | None:
         """The sentence vector (384,) of an entry's text, None for a text that is no entry's."""

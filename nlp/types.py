@@ -5,7 +5,7 @@ Pure values and Protocols. Knows no model, no database, no customer and no web.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -79,6 +79,11 @@ class Intent:
     def unsure(self, floor: float = UNSURE) -> bool:
         """Whether the head does not know what the message asks for."""
         return self.name == OUT_OF_SCOPE or self.score < floor
+
+
+def asked_for(intents: Iterable[Intent]) -> tuple[str, ...]:
+    """What a customer has clearly asked for, by the intents of their messages: in that order, each once."""
+    return tuple(dict.fromkeys(one.name for one in intents if not one.unsure()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +163,13 @@ class ReplyRequest:
     values: Mapping[str, str]
     """This conversation's own values by slot name, latest mention wins, such as {"order_id": "TT-10482"}."""
     count: int = 3
+    earlier: Sequence[Intent] = ()
+    """Of the customer's messages before the newest one, oldest first."""
+
+    @property
+    def asked_for(self) -> tuple[str, ...]:
+        """What the customer has clearly asked for so far; "order TT-10482" alone asks for nothing."""
+        return asked_for([*self.earlier, self.analysis.intent])
 
 
 class Brain(Protocol):

@@ -106,6 +106,6 @@ def _asked(
             continue
         said = [(t.text, readings[t.text].entities) for t in turns[:at] if t.role == "customer"]
         values = conversation_values(said)
-        yield Question(
-            dialogue, at, ReplyRequest(turns[:at], readings[turns[at - 1].text], facts, values, count)
-        )
+        *earlier, newest = [readings[t.text] for t in turns[:at] if t.role == "customer"]
+        intents = [one.intent for one in earlier]
+        yield Question(dialogue, at, ReplyRequest(turns[:at], newest, facts, values, count, intents))

@@ -103,6 +103,22 @@ async def test_the_models_see_the_conversation_so_far_and_its_values(house: Hous
     assert request.values == {"order_id": "TT-220011", "email": "ana@example.com"}
 
 
+async def test_what_was_asked_for_is_not_forgotten_with_the_next_message(house: House) -> None:
+    house.brain.readings.extend(
+        [
+            reading(intent="refund_status"),
+            reading(intent="out_of_scope"),
+            reading(intent="greeting", intent_score=0.2),
+        ]
+    )
+    for text in ("Where is my refund?", "TT-104823", "ok"):
+        await house.says(text)
+        await house.work()
+    assert house.brain.requests[0].asked_for == ("refund_status",)
+    assert [one.name for one in house.brain.requests[-1].earlier] == ["refund_status", "out_of_scope"]
+    assert house.brain.requests[-1].asked_for == ("refund_status",)
+
+
 async def test_agents_words_give_no_values_and_automatic_offers_are_hidden(house: House) -> None:
     await house.set_policy("automatic", 0.5)
     await house.says("where is it")

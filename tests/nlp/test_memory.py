@@ -117,7 +117,7 @@ class DateReader(FakeReader):
 def test_a_reply_without_an_intent_gets_that_of_its_question() -> None:
     told = KnowledgeItem("reply", "r", "", "It is on its way.", (Turn("customer", "Where is it?"),))
     made = index(FakeReader(), Knowledge({}, (), (told,)))
-    assert made.intent_of("r") == "order_status"
+    assert made.intents_of("r") == {"order_status"}
     assert made.negative.tolist() == [0.0]
 
 

@@ -70,9 +70,22 @@ def test_a_part_serves_and_the_rest_is_taken_in() -> None:
     assert len(made.index.replies) == COUNT
     assert sorted(matcher.read) == sorted(made.index.replies)
     # Every reply has its own vector, in the order of the index.
-    best = int(np.argmax(made.match(row(7), 0.0)))
+    best = int(np.argmax(made.match(row(7), 0.0, ())))
     assert made.index.replies[best] == "Answer 7 of the shop"
     assert made.places(["Answer 7 of the shop", "another"])["Answer 7 of the shop"][7] == 1.0
+
+
+def test_replies_to_those_who_asked_for_the_same_go_first() -> None:
+    items = [
+        KnowledgeItem(
+            "reply", f"r{n}", "", f"Answer {n} of the shop", (Turn("customer", "And then?"),), intent
+        )
+        for n, intent in enumerate(["late", "refund", "late"])
+    ]
+    builder = IndexBuilder(Knowledge({}, (), items), FakeReader())  # type: ignore[arg-type]
+    made = Recall.of(builder, CountingMatcher(), None, None)  # type: ignore[arg-type]
+    found = made.match(row(9), 0.0, ("refund", "greeting")) - made.match(row(9), 0.0, ())
+    assert found.tolist() == pytest.approx([0.0, recall.TOPIC_WEIGHT, 0.0])
 
 
 def test_a_start_goes_on_from_what_was_taken_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

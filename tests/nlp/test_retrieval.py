@@ -20,9 +20,9 @@ def index(*rows: tuple[Entry, np.ndarray]) -> Index:
 
 NOTHING = np.zeros(3, dtype=np.float32)
 REPLIES = (
-    (Entry("reply", "a", "", "same words", "late"), unit(1, 0)),
-    (Entry("reply", "b", "", "same words", "late"), unit(1, 0.1)),
-    (Entry("reply", "c", "", "other words", "lost"), unit(0, 1)),
+    (Entry("reply", "a", "", "same words", ("late",)), unit(1, 0)),
+    (Entry("reply", "b", "", "same words", ("late",)), unit(1, 0.1)),
+    (Entry("reply", "c", "", "other words", ("late", "lost")), unit(0, 1)),
 )
 PASSAGE = (Entry("article", "d", "Title", "a passage"), unit(1, 0))
 
@@ -32,7 +32,9 @@ def test_nearest_first_and_each_text_once() -> None:
     found = made.nearest_replies(unit(1, 0.02), NOTHING, 3).replies
     assert [e.id for e in found] == ["a", "c"]
     assert found[0].score == pytest.approx(1.0, abs=1e-3)
-    assert made.intent_of("c") == "lost"
+    assert made.intents_of("c") == {"late", "lost"} and made.intents_of("nobody") == set()
+    assert made.about({"lost", "unheard_of"}).tolist() == [False, False, True]
+    assert made.about({"late"}).all() and not made.about(()).any()
     assert [e.title for e in made.nearest_passages(unit(1, 0), 2)] == ["Title"]
 
 

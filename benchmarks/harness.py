@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 import psutil
@@ -39,6 +40,16 @@ class Server:
             return float("nan")
         family = [self.process, *self.process.children(recursive=True)]
         return sum(p.memory_info().rss for p in family) / 1e6
+
+
+def process_of(url: str) -> psutil.Process | None:
+    """The process on this machine that listens where a URL points; None for one elsewhere."""
+    found = urlsplit(url)
+    if found.hostname not in ("localhost", "127.0.0.1", "::1"):
+        return None
+    port = found.port or {"http": 80, "https": 443}[found.scheme]
+    listening = (c for c in psutil.net_connections("tcp") if c.status == psutil.CONN_LISTEN)
+    return next((psutil.Process(c.pid) for c in listening if c.laddr.port == port and c.pid), None)
 
 
 @asynccontextmanager

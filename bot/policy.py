@@ -16,8 +16,6 @@ from nlp.types import Analysis, Draft
 
 MODES: tuple[PolicyMode, ...] = ("off", "draft", "automatic")
 
-SURE_OF_INTENT = 0.5
-"""Below this probability an intent alone hands nothing off."""
 VERY_NEGATIVE = 0.9
 """From this probability of "negative" a message counts as angry, if something else says so too."""
 PATIENCE = 3
@@ -198,7 +196,7 @@ def is_very_angry(analysis: Analysis, context: Context) -> bool:
     if analysis.sentiment.negative < VERY_NEGATIVE:
         return False
     again = bool(context.unsettled) and context.unsettled[-1].negative >= VERY_NEGATIVE
-    complains = analysis.intent.name.startswith("complain") and analysis.intent.score >= SURE_OF_INTENT
+    complains = analysis.intent.name.startswith("complain") and not analysis.intent.unsure()
     return again or complains or bool(_ANGER.search(context.text))
 
 
@@ -230,4 +228,4 @@ def unsigned(text: str) -> str:
 
 
 def _is_about(analysis: Analysis, intents: frozenset[str]) -> bool:
-    return analysis.intent.name in intents and analysis.intent.score >= SURE_OF_INTENT
+    return analysis.intent.name in intents and not analysis.intent.unsure()

@@ -38,6 +38,7 @@ from nlp.device import has_bf16
 from nlp.matcher import CONVERSATION, FILE, REPLY, MatchCodec, MatchModel, read_changes
 from nlp.minilm import load_tokenizer
 from nlp.quiet import quiet
+from nlp.tuned import TunedEncoder
 from training.lowrank import begin_with, changes_of, make_trainable
 
 log = logging.getLogger(__name__)
@@ -116,6 +117,11 @@ def fit_matcher(
     The steps take a batch of one course each, in turn, and then one of the verdicts, where there are any: the
     replies of another shop would be wrong answers that are told by their subject alone.
     """
+    last = _last_whole(checkpoint)
+    if last and last[1]["global_step"] >= config.steps:
+        # Asked to go on with a finished run, the trainer would take one step more.
+        begin_with(model.encoder, load_file(last[0] / _CHANGES))
+        return _rows(last[1]["log_history"])
     threads = torch.get_num_threads()
     torch.set_num_threads(config.threads)
     quiet()
@@ -135,7 +141,7 @@ def fit_matcher(
     )
     trainer.remove_callback(PrinterCallback)
     try:
-        trainer.train(resume_from_checkpoint=_last_whole(checkpoint))
+        trainer.train(resume_from_checkpoint=str(last[0]) if last else None)
     finally:
         torch.set_num_threads(threads)
     return _rows(trainer.state.log_history)
@@ -278,16 +284,16 @@ class _Trainer(SentenceTransformerTrainer):
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
         folder = Path(output_dir or str(self.args.output_dir))
         folder.mkdir(parents=True, exist_ok=True)
-        save_file({k: v.detach().contiguous() for k, v in self._learned()}, folder / _CHANGES)
+        save_file(changes_of(self._encoder), folder / _CHANGES)
 
     def _load_from_checkpoint(self, checkpoint_path: str, model: Any = None) -> None:
-        kept = load_file(Path(checkpoint_path) / _CHANGES)
-        with torch.no_grad():
-            for name, value in self._learned():
-                value.copy_(kept[name])
+        begin_with(self._encoder, load_file(Path(checkpoint_path) / _CHANGES))
 
-    def _learned(self) -> list[tuple[str, Tensor]]:
-        return [(name, value) for name, value in self.model.named_parameters() if value.requires_grad]
+    @property
+    def _encoder(self) -> TunedEncoder:
+        reading: Any = self.model[0]
+        encoder: TunedEncoder = reading.model.encoder
+        return encoder
 
 
 class _FoundFirst(BaseEvaluator):
@@ -300,6 +306,8 @@ class _FoundFirst(BaseEvaluator):
 
 
 class _Told(TrainerCallback):
+    """Tells how far it is, and sees that the last steps are logged too."""
+
     def __init__(self, progress: Callable[[int, int], None]) -> None:
         self._progress = progress
 
@@ -307,6 +315,7 @@ class _Told(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> None:
         self._progress(state.global_step, state.max_steps)
+        control.should_log |= state.global_step >= state.max_steps
 
     def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         log.info(
@@ -355,15 +364,16 @@ def _arguments(config: MatchConfig, folder: Path, *, evaluates: bool) -> Sentenc
     )
 
 
-def _last_whole(folder: Path) -> str | None:
-    """The newest checkpoint that was written to its end; its state is written last."""
-    whole = {}
+def _last_whole(folder: Path) -> tuple[Path, dict[str, Any]] | None:
+    """The newest checkpoint that was written to its end, and its state, which is written last."""
+    whole: dict[int, tuple[Path, dict[str, Any]]] = {}
     for note in folder.glob("checkpoint-*/trainer_state.json"):
         try:
-            whole[int(json.loads(note.read_text(encoding="utf-8"))["global_step"])] = note.parent
+            state = json.loads(note.read_text(encoding="utf-8"))
+            whole[int(state["global_step"])] = note.parent, state
         except (ValueError, KeyError):
             continue
-    return str(whole[max(whole)]) if whole else None
+    return whole[max(whole)] if whole else None
 
 
 def _rows(history: Sequence[Mapping[str, float]]) -> list[Row]:

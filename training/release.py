@@ -339,8 +339,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--folder", type=Path, default=STARTER_FOLDER)
     parser.add_argument("--work", type=Path, default=Path("build/starter"))
     parser.add_argument("--seed", type=int, default=17)
-    parser.add_argument("--matcher-steps", type=int, default=400)
-    parser.add_argument("--strangers-steps", type=int, default=240, help="of the matcher, with public sets")
+    parser.add_argument("--matcher-steps", type=int, default=800, help="every other one of verdicts")
+    parser.add_argument(
+        "--strangers-steps", type=int, default=320, help="of the matcher, with public sets, in turn"
+    )
     arguments = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     embedder = CachedEmbedder(arguments.work / "vectors")

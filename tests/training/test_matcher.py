@@ -114,6 +114,27 @@ def test_killed_and_resumed_gives_the_same_weights(tmp_path: Path, epoch: int) -
         assert torch.equal(value, changes(resumed)[name]), name
 
 
+@pytest.mark.parametrize("steps", [6, 7, 8])
+def test_a_finished_run_is_not_trained_again(tmp_path: Path, steps: int) -> None:
+    lessons = [
+        Lesson(one.turns, f"{one.reply} {at}", f"{one.group} {at}") for at in range(3) for one in LESSONS
+    ]
+    done, codec = new_matcher(2)
+    rows = fit_matcher(done, codec, [lessons], [], config(steps), checkpoint=tmp_path, validation=lessons)
+    assert [row["step"] for row in rows] == [4, steps]
+    assert all({"loss", "found_first"} <= row.keys() for row in rows)
+
+    def no_more(at: int, total: int) -> None:
+        raise AssertionError("a step of a finished run")
+
+    again, _ = new_matcher(2)
+    assert rows == fit_matcher(
+        again, codec, [lessons], [], config(steps), checkpoint=tmp_path, validation=lessons, progress=no_more
+    )
+    for name, value in changes(done).items():
+        assert torch.equal(value, changes(again)[name]), name
+
+
 def test_courses_are_taught_in_turn_and_never_mixed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     other = [Lesson(one.turns, f"{one.reply} elsewhere", f"other {one.group}") for one in LESSONS]
     seen: list[set[tuple[int, ...]]] = []

@@ -43,7 +43,7 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
 async def test_an_admin_names_what_was_found_by_enter_and_removes_it(house: House) -> None:
     await add_account(house.app[DB], email="ada@example.com", name="Ada", role="admin", password=PASSWORD)
     page = await house.sign_in(await house.context(), "ada@example.com", PASSWORD)
-    await page.get_by_role("link", name="New intents").click()
+    await page.get_by_role("link", name="Admin").click()
     await page.get_by_role("button", name="Search the log").click()
     await expect(page.locator(".group")).to_have_count(1, timeout=SEARCH_MS)
     name = page.get_by_label("Intent")
@@ -59,7 +59,7 @@ async def test_an_admin_names_what_was_found_by_enter_and_removes_it(house: Hous
 
 async def test_agents_find_no_way_to_it(house: House) -> None:
     console = await house.console(await house.context())
-    await expect(console.get_by_role("link", name="New intents")).to_be_hidden()
+    await expect(console.get_by_role("link", name="Admin")).to_be_hidden()
     await console.goto(f"{house.url}/console/intents.html")
     await expect(console.locator("#state")).to_contain_text("Only admins")
     await expect(console.get_by_role("button", name="Search the log")).to_be_disabled()

@@ -1,6 +1,7 @@
 // The page of new intents: starts the search, shows what it found, and names a group by one Enter.
 
 import { el, keep, say } from "/widget/dom.js";
+import { count, enter, when } from "./admin.js";
 import { call } from "./api.js";
 import { notice } from "./notices.js";
 
@@ -15,20 +16,7 @@ const named = document.getElementById("named");
 const cards = new Map();
 let waiting = null;
 
-const count = (number, word) => `${number.toLocaleString()} ${word}${number === 1 ? "" : "s"}`;
-const when = (at) => new Date(at).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
-
-start();
-
-async function start() {
-  try {
-    const { account } = await call("GET", "/api/session");
-    say(document.getElementById("me"), account.name);
-    if (account.role !== "admin") return say(state, "Only admins name intents. Please ask one of them.");
-  } catch (problem) {
-    if (problem.status === 401) return location.replace("/console/");
-    return say(state, problem.message);
-  }
+if (await enter(state)) {
   button.addEventListener("click", search);
   look();
 }

@@ -31,7 +31,7 @@ export function start() {
   });
   on(["account"], () => {
     say(document.getElementById("me"), state.account?.name ?? "");
-    document.getElementById("intents").hidden = state.account?.role !== "admin";
+    document.getElementById("admin").hidden = state.account?.role !== "admin";
   });
   look();
 }

@@ -20,9 +20,10 @@ def add_to(commands: Any) -> None:
         "train",
         help="train a new model version on conversations",
         epilog="example: deskhand train --data chats-2026.jsonl.gz --minutes 45",
-        description="Teaches a new version from conversations with agents' replies, measures it on "
-        "some that it did not learn from, and publishes it; `deskhand models promote` makes it the one "
-        "that serves. Stopped with Ctrl-C, the same command goes on where it stood.",
+        description="Teaches a new version from conversations with agents' replies, tries it against the "
+        "one that serves on some that neither learned from, and publishes it; one that is better and gives "
+        "nothing away can be made the one that serves by `deskhand models promote`, another is refused with "
+        "the reasons. Stopped with Ctrl-C, the same command goes on where it stood.",
     )
     train.add_argument(
         "--from",
@@ -46,11 +47,16 @@ def _run(settings: Settings, arguments: argparse.Namespace) -> Result:
     # Imported here: it takes seconds, and a wrong command line should be told at once.
     from training import round as rounds
 
-    order = rounds.Order(
-        tuple(arguments.data), arguments.base, arguments.minutes, arguments.seed, settings.device
-    )
     registry = Registry(settings.data_dir / "models")
     with failing():
+        order = rounds.Order(
+            tuple(arguments.data),
+            arguments.base,
+            arguments.minutes,
+            arguments.seed,
+            settings.device,
+            registry.current().name,
+        )
         version, facts = rounds.run(order, registry, settings.data_dir / "training", Progress("").work)
     return {"version": version.name, "folder": str(version.folder), **facts}
 
@@ -59,5 +65,10 @@ def _lines(result: Result) -> str:
     replies = result["replies"]
     shown = {name: replies[name] for name in ("suggestions", "retrieval_only", "generation_only")}
     found = "\n".join(indented({"on conversations set aside": {"n": replies["n"], **shown}}, ""))
-    name = result["version"]
-    return f"{found}\npublished: {name}; `deskhand models promote {name}` makes it the one that serves"
+    name, gate = result["version"], result["gate"]
+    lines = [found, *(f"{'passed' if one['passed'] else 'FAILED'}  {one['said']}" for one in gate["checks"])]
+    if gate["passed"]:
+        lines.append(f"published: {name}; `deskhand models promote {name}` makes it the one that serves")
+    else:
+        lines.append(f"refused: {name} stays for you to look at, and {result['champion']} goes on serving")
+    return "\n".join(lines)

@@ -34,6 +34,13 @@ class Version:
     facts: Mapping[str, object]
 
     @property
+    def refused(self) -> list[str]:
+        """Why the gate keeps it from going live; empty for one that it let through."""
+        gate = self.facts.get("gate")
+        reasons = gate.get("reasons", ()) if isinstance(gate, Mapping) else ()
+        return [str(reason) for reason in reasons]
+
+    @property
     def reply(self) -> Path:
         """The folder of the reply model and its ranker."""
         return self.folder / "reply"
@@ -114,8 +121,13 @@ class Registry:
         return self.get(self._pointer()[-1])
 
     def promote(self, name: str) -> Version:
-        """Verify a version and make it current; the pointer changes in one rename."""
+        """Verify a version and make it current; the pointer changes in one rename.
+
+        Raises RegistryError, also for a version that the gate has refused.
+        """
         version = self.get(name)
+        if version.refused:
+            raise RegistryError(f"{name} was refused and can't be promoted: {'; '.join(version.refused)}")
         self._point([*self._pointer(), name])
         return version
 

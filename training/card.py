@@ -141,6 +141,9 @@ def write_reply_card(folder: Path, facts: Mapping[str, Any]) -> None:
     rows = [
         f"| {row} | " + " | ".join(f"{figures[name][row]:.3f}" for name in _COLUMNS) + " |" for row in _ROWS
     ]
+    gate = facts["gate"]
+    verdict = "It may go live" if gate["passed"] else "It was refused, and can't be promoted"
+    looked = [f"- {'passed' if one['passed'] else '**failed**'}: {one['said']}" for one in gate["checks"]]
     text = f"""# A Deskhand reply model
 
 Begun from `{base["name"]}` ({base["parameters"]:,} parameters, licence: {base["licence"]}). It adapts past
@@ -170,6 +173,13 @@ reply is first of 10 in {figures["hit_at_1_of_10"]:.3f}, of 100 in {figures["hit
 | | {columns} |
 |---|{bar}
 {NEWLINE.join(rows)}
+
+## Against {facts["champion"]}
+
+{verdict}. Both answered the same questions over the same memory; differences are candidate less champion with
+the 95 % interval of a paired bootstrap over conversations.
+
+{NEWLINE.join(looked)}
 
 ## Weights, SHA-256
 

@@ -30,7 +30,7 @@ from training.corpus import Dialogue
 from training.files import BadFile, Conversation
 from training.progress import Progress
 from training.questions import TURNS, Question, asked_in
-from training.replies import RANKS, Judge, closed, generated, hit_at_1, own_words, retrieved
+from training.replies import RANKS, Judge, closed, generated, hits_at_1, own_words, retrieved
 
 Figures = dict[str, Any]
 
@@ -196,7 +196,7 @@ def judged(
         brain.matcher.replies([q.truth for q in questions]),
     )
     figures: Figures = {
-        f"hit_at_1_of_{among}": hit_at_1(judge.truths, asked, given, among=among, seed=seed)
+        f"hit_at_1_of_{among}": float(hits_at_1(judge.truths, asked, given, among=among, seed=seed).mean())
         for among in (10, 100)
     }
     figures["suggestions"] = judge.figures(shown)

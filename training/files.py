@@ -12,10 +12,14 @@ import random
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from nlp.types import Role, Turn
+
+MACHINES = ("accepted", "automatic")
+"""Origins of an agent's turn that a machine has written; "person" and "edited" are the others."""
 
 T = TypeVar("T")
 Raw = dict[str, Any]
@@ -48,6 +52,10 @@ class Conversation:
 
     id: str
     turns: tuple[Turn, ...]
+    ended: str = ""
+    """Time of its last turn, ISO 8601, UTC; empty where the file has none."""
+    echoes: tuple[int, ...] = ()
+    """Agent turns that a machine wrote and an agent accepted as they were."""
 
 
 def raw_rows(path: Path) -> Iterator[tuple[int, Raw]]:
@@ -150,7 +158,22 @@ def conversation_row(raw: Raw) -> Conversation:
         if not isinstance(turn, dict) or turn.get("role") not in ("customer", "agent"):
             raise ValueError('every turn needs a "role" that is "customer" or "agent"')
         found.append(Turn(cast(Role, turn["role"]), _string(turn, "text")))
-    return Conversation(_string(raw, "conversation_id"), tuple(found))
+    echoes = tuple(at for at, turn in enumerate(turns) if turn.get("origin") in MACHINES)
+    return Conversation(_string(raw, "conversation_id"), tuple(found), _time(turns[-1]), echoes)
+
+
+def _time(turn: Raw) -> str:
+    """The time of a turn in UTC, so that texts sort as times do; raises ValueError."""
+    given = turn.get("at")
+    if given is None:
+        return ""
+    try:
+        time = datetime.fromisoformat(given)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f'"at" must be a time such as 2026-11-29T08:30:00Z, not {str(given)[:40]!r}'
+        ) from None
+    return time.replace(tzinfo=time.tzinfo or UTC).astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def _string(raw: Raw, key: str) -> str:

@@ -154,17 +154,19 @@ def sendable(
     }
 
 
-def hit_at_1(truths: Vectors, asked: Vectors, given: Vectors, *, among: int, seed: int) -> float:
-    """How often the true reply beats `among` - 1 random other true replies, by the matcher alone.
+def hits_at_1(
+    truths: Vectors, asked: Vectors, given: Vectors, *, among: int, seed: int
+) -> NDArray[np.float64]:
+    """Whether the true reply beats `among` - 1 random other true replies, by the matcher alone; (n,) of 0, 1.
 
     Row by row, `asked` and `given` are the matcher's vectors of conversations and of their true
     replies; `truths` are plain sentence vectors, by which equal replies are known.
     """
     rng = random.Random(seed)
-    hits = 0
+    hits = np.zeros(len(asked))
     for row in range(len(asked)):
         different = [i for i in range(len(asked)) if float(truths[i] @ truths[row]) < SAME]
         others = rng.sample(different, min(among - 1, len(different)))
         scores = given[[row, *others]] @ asked[row]
-        hits += int(scores[0] >= scores[1:].max())
-    return hits / max(1, len(asked))
+        hits[row] = len(scores) == 1 or scores[0] >= scores[1:].max()
+    return hits

@@ -28,7 +28,7 @@ td:first-child, th:first-child { text-align: left } th { border-bottom: 1px soli
 def write_report(folder: Path, title: str, figures: Figures) -> Path:
     """Write the page of an evaluation's figures, drawn where that says more; returns its path."""
     folder.mkdir(parents=True, exist_ok=True)
-    parts = [f"<h1>{html.escape(title)}</h1>", _numbers(figures)]
+    parts = [f"<h1>{html.escape(title)}</h1>", _verdict(figures.get("gate")), _numbers(figures)]
     for name, data in figures.get("plots", {}).items():
         heading, draw, note = _PLOTS[name]
         picture = folder / f"{name}.svg"
@@ -49,6 +49,15 @@ def write_report(folder: Path, title: str, figures: Figures) -> Path:
     return page
 
 
+def _verdict(gate: Mapping[str, Any] | None) -> str:
+    """What a gate decided, and everything that it looked at."""
+    if gate is None:
+        return ""
+    rows = [("passed" if one["passed"] else "failed", one["said"]) for one in gate["checks"]]
+    said = "It may go live." if gate["passed"] else "It was refused."
+    return f"<p><strong>{said}</strong></p>" + _table(("check", "found"), rows)
+
+
 def _numbers(figures: Figures) -> str:
     """Tables: plain numbers with their intervals, then one for each block of numbers."""
     spread = figures.get("interval", {})
@@ -64,7 +73,7 @@ def _numbers(figures: Figures) -> str:
         lines = [(name, *(_shown(blocks[n].get(name, "")) for n in same)) for name in blocks[same[0]]]
         tables.append(_table(("replies", *same), lines))
     for name, block in blocks.items():
-        if name in same or not block:
+        if name in same or not block or name == "gate":
             continue
         if all(isinstance(value, Mapping) for value in block.values()):
             columns = list(next(iter(block.values())))
@@ -147,6 +156,22 @@ def _similarity(axes: Axes, data: Mapping[str, Sequence[float]]) -> None:
     axes.legend(frameon=False, loc="upper left")
 
 
+def _gains(axes: Axes, data: Mapping[str, Sequence[float]]) -> None:
+    names = sorted(data, key=lambda name: data[name][0])
+    for at, name in enumerate(names):
+        mean, low, high = data[name]
+        axes.plot([low, high], [at, at], color=ACCENT, linewidth=1.4)
+        axes.plot([mean], [at], marker="o", color=ACCENT)
+    axes.axvline(0, color="#adb5bd", linewidth=1)
+    axes.set_yticks(range(len(names)), names)
+    axes.set_xlabel("similarity, candidate less champion")
+
+
+def _loss(axes: Axes, data: Sequence[Mapping[str, float]]) -> None:
+    axes.plot([row["step"] for row in data], [row["loss"] for row in data], marker=".", color=ACCENT)
+    axes.set(xlabel="step", ylabel="loss on agents' words, nats a token")
+
+
 _PLOTS: dict[str, tuple[str, Callable[[Axes, Any], None], str]] = {
     "confusion": ("What is taken for what", _confusion, "Rows are the truth; colour is the share of a row."),
     "reliability": (
@@ -166,4 +191,10 @@ _PLOTS: dict[str, tuple[str, Callable[[Axes, Any], None], str]] = {
         _similarity,
         "Cosine of plain sentence vectors; 0 where nothing was suggested.",
     ),
+    "gains": (
+        "By group of questions",
+        _gains,
+        "Right of the line the candidate is better; bars are 95 % intervals over conversations.",
+    ),
+    "loss": ("Tuning the reply model", _loss, "What it was taught on; it decides nothing."),
 }

@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 from transformers import GPT2LMHeadModel
 
+from nlp.errors import RegistryError
 from nlp.registry import STARTER, Registry, Version
 from training.evaluate_replies import replies
 from training.files import BadFile
-from training.round import Order, fitting, planned, run, spent, timed_in
+from training.plan import fitting, planned, spent, timed_in
+from training.round import REPORTS, Order, run
 
 SUBJECTS = (
     "lamp",
@@ -69,8 +71,23 @@ def test_a_round_publishes_a_version_that_anybody_can_load(
     assert (facts["conversations"], facts["seed"], facts["base"]["name"]) == (24, 17, STARTER)
     assert facts["lessons"] + facts["replies"]["n"] == 48
     card = (version.reply / "README.md").read_text()
-    assert "chats.jsonl" in card and "similarity_at_3" in card
+    assert "chats.jsonl" in card and "similarity_at_3" in card and "Against starter" in card
     assert "TT-10" not in (version.memory / "index.safetensors").read_bytes().decode("latin-1")
+
+
+@pytest.mark.slow
+def test_one_that_too_few_questions_judged_is_refused_kept_and_not_promoted(
+    trained: tuple[Version, dict[str, Any], Path],
+) -> None:
+    version, facts, folder = trained
+    assert not facts["gate"]["passed"]
+    assert facts["gate"]["reasons"][0].startswith("6 questions to judge by; 50")
+    names = {check["name"]: check["passed"] for check in facts["gate"]["checks"]}
+    assert names["recitation"], "two spans of every sentence stand in two conversations"
+    with pytest.raises(RegistryError, match="was refused and can't be promoted: 6 questions"):
+        Registry(folder / "models").promote(version.name)
+    page = (folder / "work" / REPORTS / version.name / "index.html").read_text()
+    assert "It was refused." in page and "loss.svg" in page
 
 
 @pytest.mark.slow

@@ -1,0 +1,127 @@
+"""What a round learns from and is judged by: conversations collected once each, delexicalised, and split.
+
+The newest conversations are set aside where their times are known, else some drawn by the seed: a version is
+judged by what comes after what it learned. What a machine wrote and an agent merely accepted teaches little
+(an echo) and judges nothing. Knows files, the reader and splits; knows no model that is trained.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from nlp.context import query_vectors
+from nlp.matcher import Matcher
+from nlp.prompts import PromptCodec
+from nlp.reading import Reader
+from training import evaluate_replies as asking
+from training import files
+from training.dataset import NEIGHBOURS, Memory, Moment, examples
+from training.files import BadFile, Conversation
+from training.finetune import Example
+from training.matcher import Lesson
+from training.questions import TURNS, Question
+
+ASIDE, MOST_ASIDE = 0.12, 300
+"""Share of the conversations that fit the score and judge, and the most of their agent turns that do."""
+FEWEST_CONVERSATIONS = 20
+ECHO = 0.25
+"""Share of accepted machine-written replies that are learned from: else a model teaches itself its habits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taught:
+    """The conversations of a round: all of them, those to learn from, and questions of both parts."""
+
+    everything: list[Conversation]
+    learned: list[Conversation]
+    lessons: list[Question]
+    aside: list[Question]
+    echoes: int
+    """Replies of the log that a machine wrote and an agent accepted as they were."""
+
+
+def collect(paths: Sequence[Path], reader: Reader, seed: int) -> Taught:
+    """Read the files, each conversation once, and set some of them aside; raises BadFile."""
+    found = unique(one for path in paths for one in files.rows(path, files.conversation_row))
+    if len(found) < FEWEST_CONVERSATIONS:
+        raise BadFile(
+            f"{', '.join(path.name for path in paths)}: {len(found)} conversations with an agent's "
+            f"answer; {FEWEST_CONVERSATIONS} at least are needed to learn from"
+        )
+    aside = {one.id for one in set_aside(found, seed)}
+    questions = asking.all_questions(found, reader)
+    echoed = {(one.id, at) for one in found for at in one.echoes}
+    rng = random.Random(seed)
+    dev = [q for q in questions if q.dialogue.id in aside and (q.dialogue.id, q.at) not in echoed]
+    rng.shuffle(dev)
+    return Taught(
+        found,
+        [one for one in found if one.id not in aside],
+        [
+            q
+            for q in questions
+            if q.dialogue.id not in aside and ((q.dialogue.id, q.at) not in echoed or rng.random() < ECHO)
+        ],
+        dev[:MOST_ASIDE],
+        len(echoed),
+    )
+
+
+def unique(conversations: Iterable[Conversation]) -> list[Conversation]:
+    """Those with an agent's answer, each once, named by what was said."""
+    found: dict[str, Conversation] = {}
+    for one in conversations:
+        if asking.answers(one):
+            name = asking.digest(one)
+            found.setdefault(name, replace(one, id=name))
+    return list(found.values())
+
+
+def set_aside(conversations: Sequence[Conversation], seed: int) -> list[Conversation]:
+    """The newest of them, where all have a time; else some, drawn by the seed."""
+    count = max(2, round(ASIDE * len(conversations)))
+    if all(one.ended for one in conversations):
+        return sorted(conversations, key=lambda one: (one.ended, one.id))[-count:]
+    drawn = sorted(conversations, key=lambda one: one.id)
+    random.Random(seed).shuffle(drawn)
+    return drawn[:count]
+
+
+def moment(question: Question) -> Moment:
+    """A question as what the reply model learns from, with its reading."""
+    turns = question.dialogue.turns[max(0, question.at - TURNS) : question.at]
+    mood = question.request.analysis.sentiment.label
+    return Moment(replace(question.dialogue, mood=mood), turns, question.truth)
+
+
+def match_lessons(questions: Sequence[Question]) -> list[Lesson]:
+    """Every true reply behind its conversation."""
+    return [Lesson(q.dialogue.turns[max(0, q.at - TURNS) : q.at], q.truth, q.dialogue.id) for q in questions]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Moments to tune the reply model on, each with the replies that retrieval would show it."""
+
+    moments: list[Moment]
+    near: list[list[str]]
+
+    @classmethod
+    def of(cls, questions: Sequence[Question], reader: Reader, matcher: Matcher) -> Shown:
+        """What would be found for each question, never a reply of the same conversation."""
+        asked = [moment(q) for q in questions]
+        queries = query_vectors([m.turns for m in asked], reader.encoder.embed)
+        places = matcher.conversations([m.turns for m in asked])
+        answers = matcher.remembered([m.reply for m in asked])
+        memory = Memory(asked, np.concatenate([queries, answers], axis=1))
+        near = memory.neighbours(asked, np.concatenate([queries, places], axis=1), NEIGHBOURS)
+        return cls(asked, near)
+
+    def examples(self, codec: PromptCodec, seed: int) -> list[Example]:
+        """As what the reply model is tuned on."""
+        return examples(self.moments, self.near, [""] * len(self.moments), codec, seed=seed)

@@ -1,0 +1,78 @@
+"""How many steps of what fit into the minutes that a round may take. Counted once, kept beside the work."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from nlp.registry import Version
+from training.bases import Base
+from training.finetune import Example, TuneConfig, padded, weighted_loss
+from training.matcher import Lesson, MatchConfig, new_matcher, try_step
+
+MATCHER_SHARE, REPLY_SHARE = 0.4, 0.35
+"""Of the minutes: to teach the matcher, and to tune the reply model."""
+EPOCHS = 6
+"""No more than so often is the same thing taught: what is learned by heart does not help."""
+FEWEST = 8
+"""Steps that are made whatever the time."""
+
+
+def planned(note: Path, what: str, steps: Callable[[], int]) -> int:
+    """How many steps of `what` are made: counted once for an order, so that a resumed round keeps to it."""
+    known: dict[str, int] = json.loads(note.read_text()) if note.exists() else {}
+    if what not in known:
+        known[what] = steps()
+        note.parent.mkdir(parents=True, exist_ok=True)
+        note.write_text(json.dumps(known))
+    return known[what]
+
+
+def fitting(seconds: float, each: float, epoch: float) -> int:
+    """Steps that fit into the seconds, at `each` seconds a step and `epoch` steps for all examples once."""
+    return max(FEWEST, min(round(EPOCHS * epoch), int(seconds / each)))
+
+
+def timed(step: Callable[[], object]) -> float:
+    """Seconds of a step, the second of two: the first one also makes what later ones find made."""
+    step()
+    began = time.monotonic()
+    step()
+    return time.monotonic() - began
+
+
+def matcher_steps(lessons: Sequence[Lesson], parent: Version, minutes: float, seed: int) -> int:
+    """Steps of the matcher within its share of the minutes."""
+    model, codec = new_matcher(seed, parent.reply)
+    count = MatchConfig(steps=1).lessons
+    batch = list(lessons[:: max(1, len(lessons) // count)])[:count]
+    each = timed(lambda: try_step(model, codec, batch))
+    return fitting(MATCHER_SHARE * 60 * minutes, each, len(lessons) / count)
+
+
+def reply_steps(shown: Sequence[Example], base: Base, minutes: float) -> int:
+    """Steps of the reply model within its share of the minutes."""
+    tokens, mean = TuneConfig(steps=1).tokens_per_batch, sum(len(one.ids) for one in shown) / len(shown)
+    batch = padded(sorted(shown, key=lambda one: abs(len(one.ids) - mean))[: int(tokens / mean)])
+    each = timed(lambda: weighted_loss(base.model, *batch).backward())  # type: ignore[no-untyped-call]
+    base.model.zero_grad(set_to_none=True)
+    return fitting(REPLY_SHARE * 60 * minutes, each, len(shown) * mean / tokens)
+
+
+@contextmanager
+def timed_in(note: Path) -> Iterator[None]:
+    """Add the seconds of the block to what earlier tries have spent; one that was killed outright is lost."""
+    began, before = time.monotonic(), spent(note)
+    try:
+        yield
+    finally:
+        note.parent.mkdir(parents=True, exist_ok=True)
+        note.write_text(json.dumps(before + time.monotonic() - began))
+
+
+def spent(note: Path) -> float:
+    """Seconds that a round has taken so far, over all its tries."""
+    return float(json.loads(note.read_text())) if note.exists() else 0.0

@@ -121,7 +121,10 @@ class ModelVersion:
 
 @dataclass(frozen=True, slots=True)
 class TrainingRun:
-    """One round of training, asked for or scheduled; a queued row is the request itself."""
+    """One round of training, asked for or scheduled; a queued row is the request itself.
+
+    `progress` is what the running round said last; `cancelled` asks it to end.
+    """
 
     id: UUID
     state: RunState
@@ -133,6 +136,10 @@ class TrainingRun:
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    progress: Mapping[str, Any] | None
+    node: str | None
+    alive_at: datetime | None
+    cancelled: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, ForeignKey, Index, Table, Uuid
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Table, Uuid
 
 from storage.columns import (
     Json,
@@ -81,7 +81,14 @@ training_runs = Table(
     moment("created_at"),
     moment("started_at", null=True),
     moment("finished_at", null=True),
+    Column("progress", Json(), nullable=True),
+    words("node", 200, null=True),
+    # a running round whose node has not been heard of for a while is taken over
+    moment("alive_at", null=True),
+    Column("cancelled", Boolean(), nullable=False),
     Index(None, "created_at"),
+    # never two rounds at a time, on one node or several
+    index_where("uq_training_runs_running", "state = 'running'", "state", unique=True),
     index_where("ix_training_runs_queued", "state = 'queued'", "created_at"),
     one_of("state", "queued", "running", "published", "refused", "failed"),
 )

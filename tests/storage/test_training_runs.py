@@ -10,6 +10,12 @@ from storage import training_runs
 from storage.database import Database
 from storage.errors import Conflict, NotFound
 
+LOST = 180.0
+
+
+async def claim(db: Database, node: str = "one") -> Any:
+    return await db.write(lambda tx: training_runs.claim_next(tx, node=node, lost_seconds=LOST))
+
 
 async def request(db: Database, by: Any = None, **options: Any) -> Any:
     return await db.write(lambda tx: training_runs.request_run(tx, requested_by=by, options=options))
@@ -17,11 +23,11 @@ async def request(db: Database, by: Any = None, **options: Any) -> Any:
 
 async def test_a_request_is_run_and_reported(db: Database, account: Any) -> None:
     queued = await request(db, account.id, minutes=5)
-    running = await db.write(training_runs.claim_next)
+    running = await claim(db)
     assert running is not None
     assert (running.id, running.state, running.options) == (queued.id, "running", {"minutes": 5})
     assert running.started_at is not None
-    assert await db.write(training_runs.claim_next) is None
+    assert await claim(db, "two") is None
     done = await db.write(
         lambda tx: training_runs.finish_run(
             tx, queued.id, "refused", version="v2", report={"gate": ["worse"]}, error="e" * 9_000
@@ -38,18 +44,48 @@ async def test_a_request_is_run_and_reported(db: Database, account: Any) -> None
         await db.write(lambda tx: training_runs.finish_run(tx, uuid4(), "published"))
 
 
-async def test_a_request_is_taken_by_one_trainer_only(db: Database) -> None:
+async def test_only_one_round_runs_however_many_nodes_ask_at_once(db: Database) -> None:
     for _ in range(3):
         await request(db)
-    taken = await asyncio.gather(*(db.write(training_runs.claim_next) for _ in range(3)))
-    ids = [item.id for item in taken if item is not None]
-    assert len(ids) == len(set(ids)) and ids
-
-
-async def test_a_lost_trainers_run_is_marked_as_failed(db: Database) -> None:
-    queued = await request(db)
-    await db.write(training_runs.claim_next)
-    assert await db.write(lambda tx: training_runs.fail_running(tx, "the process was lost")) == 1
+    taken = await asyncio.gather(*(claim(db, node) for node in "abc"), return_exceptions=True)
+    won = [item for item in taken if item is not None and not isinstance(item, BaseException)]
+    assert len(won) == 1
+    assert all(isinstance(item, Conflict) for item in taken if isinstance(item, BaseException))
     async with db.read() as tx:
-        assert (await training_runs.run(tx, queued.id)).state == "failed"
-    assert await db.write(lambda tx: training_runs.fail_running(tx, "again")) == 0
+        assert [one.state for one in await training_runs.list_runs(tx)].count("running") == 1
+        assert await training_runs.waiting(tx)
+
+
+async def test_a_round_of_a_lost_node_is_taken_up_again(db: Database) -> None:
+    queued = await request(db)
+    await claim(db, "one")
+    assert await claim(db, "two") is None, "it may well be alive"
+    again = await claim(db, "one")
+    assert again is not None and again.id == queued.id, "after a restart of the same node"
+    other = await db.write(lambda tx: training_runs.claim_next(tx, node="two", lost_seconds=-1))
+    assert other is not None and (other.id, other.node) == (queued.id, "two")
+
+
+async def test_a_round_tells_how_far_it_is_until_it_is_cancelled(db: Database) -> None:
+    queued = await request(db)
+    await claim(db)
+    told = {"what": "tuning", "done": 3, "total": 9}
+    assert await db.write(lambda tx: training_runs.report_progress(tx, queued.id, told))
+    assert await db.write(lambda tx: training_runs.report_progress(tx, queued.id, None))
+    asked = await db.write(lambda tx: training_runs.cancel_run(tx, queued.id, by="Ada"))
+    assert (asked.state, asked.progress) == ("running", told), "its process has to end first"
+    assert not await db.write(lambda tx: training_runs.report_progress(tx, queued.id, None))
+    ended = await db.write(lambda tx: training_runs.finish_run(tx, queued.id, "failed"))
+    assert (ended.state, ended.error) == ("failed", "cancelled by Ada")
+    with pytest.raises(Conflict):
+        await db.write(lambda tx: training_runs.cancel_run(tx, queued.id, by="Ada"))
+    assert not await db.write(lambda tx: training_runs.report_progress(tx, queued.id, told))
+
+
+async def test_a_queued_round_is_cancelled_at_once(db: Database) -> None:
+    queued = await request(db)
+    gone = await db.write(lambda tx: training_runs.cancel_run(tx, queued.id, by="Ada"))
+    assert (gone.state, gone.error) == ("failed", "cancelled by Ada") and gone.finished_at is not None
+    assert await claim(db) is None
+    async with db.read() as tx:
+        assert not await training_runs.waiting(tx)

@@ -154,10 +154,11 @@ def _spine(settings: Settings, demo: bool, web_dir: Path) -> Lifetime:
     async def lifetime(app: web.Application) -> AsyncIterator[None]:
         app[SERVING] = Serving()
         mode = next(mode for mode in MODES if mode == settings.policy_mode)
+        policy = Policy(mode=mode, review_share=settings.review_percent / 100)
         app[SERVICES] = Services(
             settings=settings,
             db=app[DB],
-            conversations=Conversation(app[DB], app[SERVING], Policy(mode=mode), app[LIVE]),
+            conversations=Conversation(app[DB], app[SERVING], policy, app[LIVE]),
             new_intents=NewIntents(app[DB], app[SERVING]),
             serving=app[SERVING],
             live=app[LIVE],

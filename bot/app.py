@@ -21,6 +21,7 @@ from bot.api import (
     admin,
     agent,
     agent_socket,
+    automatic,
     customer,
     customer_socket,
     health,
@@ -74,7 +75,18 @@ NODE = web.AppKey("node", str)
 
 def api_routes() -> Routes:
     """The whole table."""
-    modules = (customer, customer_socket, signin, agent, triage, agent_socket, library, intents, admin)
+    modules = (
+        customer,
+        customer_socket,
+        signin,
+        agent,
+        triage,
+        agent_socket,
+        library,
+        intents,
+        automatic,
+        admin,
+    )
     return Routes(row for module in modules for row in module.routes)
 
 

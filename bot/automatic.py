@@ -26,7 +26,7 @@ from storage.errors import Conflict
 from storage.records import Account, Verdict
 
 LOOK_EVERY = 10
-"""A waiting version is looked at again after so many more reviewed drafts: each look is a chance to be lucky."""
+"""A waiting version is looked at again after so many more reviewed drafts: who looks often gets lucky."""
 TRAFFIC = 1_000
 """Newest messages from whose drafts the share is told that would be answered alone."""
 VERSIONS_KEPT = 20
@@ -157,7 +157,7 @@ async def _begin(tx: Transaction, version: str, tolerated: int) -> Turn | None:
     point = labels.assess(tolerated / 100).chosen
     if point is None:
         return None
-    why = f"{len(labels)} of its drafts are reviewed, and {promise(point, tolerated)}"
+    why = f"{len(labels)} drafts of {version} are reviewed: {promise(point, tolerated)}"
     return await _turn(tx, Turn(version, True, why), tolerated, point.threshold)
 
 
@@ -226,7 +226,7 @@ def promise(point: Point, tolerated: int) -> str:
     """What a floor stands for."""
     return (
         f"at most {tolerated} % of those that score {point.threshold:.2f} or more are wrong "
-        f"(seen: {point.errors} of {point.reviewed})"
+        f"(seen: {point.errors} of {point.reviewed})."
     )
 
 

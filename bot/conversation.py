@@ -45,6 +45,11 @@ class Conversation:
         await self._news.close()
 
     @property
+    def policy(self) -> Policy:
+        """The rules as they are where no admin has set anything."""
+        return self._policy
+
+    @property
     def ready(self) -> bool:
         """Whether there are models to respond with."""
         return self._serving.ready

@@ -176,7 +176,7 @@ class Suggestion:
     candidates: tuple[CandidateRecord, ...]
     created_at: datetime
     alone: bool | None = None
-    """Nothing but its score and the mode kept the first draft from going out alone; None where nobody asked."""
+    """Nothing but its score and the mode kept the first draft from going out alone; None: not known."""
 
 
 Verdict = Literal["right", "wrong"]

@@ -16,9 +16,7 @@ depends_on = None
 def upgrade() -> None:
     """Add the column, its index and the table."""
     op.add_column("suggestions", sa.Column("alone", sa.Boolean(), nullable=True))
-    op.create_index(
-        "ix_suggestions_model_version_created_at", "suggestions", ["model_version", "created_at"]
-    )
+    op.create_index("ix_suggestions_model_version_created_at", "suggestions", ["model_version", "created_at"])
     op.create_table(
         "automatic_reviews",
         sa.Column("suggestion_id", sa.Uuid(), nullable=False),

@@ -75,19 +75,9 @@ NODE = web.AppKey("node", str)
 
 def api_routes() -> Routes:
     """The whole table."""
-    modules = (
-        customer,
-        customer_socket,
-        signin,
-        agent,
-        triage,
-        agent_socket,
-        library,
-        intents,
-        automatic,
-        admin,
-    )
-    return Routes(row for module in modules for row in module.routes)
+    front = (customer, customer_socket, signin, agent, triage, agent_socket)
+    desk = (library, intents, automatic, admin)
+    return Routes(row for module in (*front, *desk) for row in module.routes)
 
 
 def build_app(

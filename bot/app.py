@@ -21,6 +21,7 @@ from bot.api import (
     admin,
     agent,
     agent_socket,
+    automatic,
     customer,
     customer_socket,
     health,
@@ -74,8 +75,9 @@ NODE = web.AppKey("node", str)
 
 def api_routes() -> Routes:
     """The whole table."""
-    modules = (customer, customer_socket, signin, agent, triage, agent_socket, library, intents, admin)
-    return Routes(row for module in modules for row in module.routes)
+    front = (customer, customer_socket, signin, agent, triage, agent_socket)
+    desk = (library, intents, automatic, admin)
+    return Routes(row for module in (*front, *desk) for row in module.routes)
 
 
 def build_app(
@@ -154,10 +156,11 @@ def _spine(settings: Settings, demo: bool, web_dir: Path) -> Lifetime:
     async def lifetime(app: web.Application) -> AsyncIterator[None]:
         app[SERVING] = Serving()
         mode = next(mode for mode in MODES if mode == settings.policy_mode)
+        policy = Policy(mode=mode, review_share=settings.review_percent / 100)
         app[SERVICES] = Services(
             settings=settings,
             db=app[DB],
-            conversations=Conversation(app[DB], app[SERVING], Policy(mode=mode), app[LIVE]),
+            conversations=Conversation(app[DB], app[SERVING], policy, app[LIVE]),
             new_intents=NewIntents(app[DB], app[SERVING]),
             serving=app[SERVING],
             live=app[LIVE],

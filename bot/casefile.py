@@ -34,7 +34,10 @@ RECENT = 200
 TURNS = 20
 """Turns that the models get to see."""
 MODE_KEY = "policy.mode"
-FLOOR_KEY = "policy.automatic_floor"
+TOLERATED_KEY = "policy.tolerated"
+"""Per cent of wrong automatic replies that an admin has chosen to tolerate."""
+FLOORS_KEY = "policy.floors"
+"""By model version: {"tolerated": per cent, "floor": score or null, "why": text, "at": time}."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,12 +144,15 @@ async def open_case(tx: Transaction, work: WorkItem, policy: Policy) -> Case | N
 async def policy_in_force(tx: Transaction, default: Policy) -> Policy:
     """The policy with what the admins have set; what they have not set is as in `default`."""
     mode = await settings_store.get_setting(tx, MODE_KEY)
-    floor = await settings_store.get_setting(tx, FLOOR_KEY)
+    tolerated = await settings_store.get_setting(tx, TOLERATED_KEY)
+    kept = await settings_store.get_setting(tx, FLOORS_KEY, {})
     known: dict[str, PolicyMode] = {name: name for name in MODES}
+    # a floor that was fitted for another tolerated rate is none
+    fitted = {name: one["floor"] for name, one in kept.items() if one["tolerated"] == tolerated}
     return replace(
         default,
         mode=known.get(str(mode), default.mode),
-        automatic_floor=default.automatic_floor if floor is None else float(floor),
+        floors={name: float(floor) for name, floor in fitted.items() if floor is not None},
     )
 
 

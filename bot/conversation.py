@@ -12,7 +12,7 @@ import asyncio
 import time
 from uuid import UUID
 
-from bot import casefile
+from bot import automatic, casefile
 from bot.casefile import Case
 from bot.ledger import Entry, Recorded, post_alone
 from bot.live import Live
@@ -23,7 +23,7 @@ from nlp.types import Analysis, Draft
 from storage import analyses, conversations, suggestions, work
 from storage.database import Database, Transaction
 from storage.errors import NotFound
-from storage.records import Account, MessageKind, Received, Suggestion, WorkItem
+from storage.records import Account, MessageKind, Received, Suggestion, Verdict, WorkItem
 from storage.records import Conversation as Stored
 
 
@@ -43,6 +43,11 @@ class Conversation:
     async def close(self) -> None:
         """Let the last news go out; call it before the database is closed."""
         await self._news.close()
+
+    @property
+    def policy(self) -> Policy:
+        """The rules as they are where no admin has set anything."""
+        return self._policy
 
     @property
     def ready(self) -> bool:
@@ -83,9 +88,11 @@ class Conversation:
             if hand_off is not None:
                 await self._to_person(case.conversation, hand_off, case.policy, f"handoff/{item.message_id}")
             drafts = await self._draft(case, analysis, brain)
-        decision = hand_off or case.policy.decide(analysis, drafts, case.context())
+        rules, context = case.policy.of_version(brain.version), case.context()
+        decision = hand_off or rules.decide(analysis, drafts, context)
+        alone = rules.could_go_alone(analysis, drafts, context)
         candidates = casefile.candidate_records(drafts)
-        entry = Entry(item, case, brain.version, decision, candidates, _milliseconds(started))
+        entry = Entry(item, case, brain.version, decision, candidates, _milliseconds(started), alone)
         self._deliver(await self._db.write(entry.record))
 
     async def give_up(self, item: WorkItem, why: str) -> None:
@@ -208,16 +215,18 @@ class Conversation:
         A repeat returns the stored message. Raises StaleSuggestion, AlreadyDecided, NotFound, Conflict.
         """
 
-        async def store(tx: Transaction) -> Received:
+        async def store(tx: Transaction) -> tuple[Received, automatic.Turn | None]:
             received = await _post(tx, conversation_id, "agent", text, client_msg_id, account)
-            if not received.duplicate:
-                await _settle(tx, received, suggestion_id, position, account)
-            return received
+            if received.duplicate:
+                return received, None
+            settled = await _settle(tx, received, suggestion_id, position, account)
+            return received, await automatic.look(tx, self._policy, settled)
 
-        received = await self._db.write(store)
+        received, turn = await self._db.write(store)
         if not received.duplicate:  # by the time of a repeat there may be newer drafts
             self._news.suggestions(conversation_id, None)
         self._tell(received)
+        self.turned(turn)
         return received
 
     async def note(self, conversation_id: UUID, account: Account, text: str, client_msg_id: str) -> Received:
@@ -231,14 +240,32 @@ class Conversation:
     async def reject(self, suggestion_id: UUID, position: int | None, reason: str, account: Account) -> None:
         """An agent wants none of the drafts (position None) or not this one, and says why."""
 
-        async def store(tx: Transaction) -> Suggestion:
+        async def store(tx: Transaction) -> tuple[Suggestion, automatic.Turn | None]:
             await suggestions.reject(
                 tx, suggestion_id=suggestion_id, position=position, reason=reason, account_id=account.id
             )
-            return await suggestions.suggestion(tx, suggestion_id)
+            left = await suggestions.suggestion(tx, suggestion_id)
+            return left, await automatic.look(tx, self._policy, left.model_version)
 
-        left = await self._db.write(store)
+        left, turn = await self._db.write(store)
         self._news.suggestions(left.conversation_id, left if left.state == "open" else None)
+        self.turned(turn)
+
+    async def judge(self, suggestion_id: UUID, verdict: Verdict | None, account: Account) -> None:
+        """A person says whether a reply that went out alone was right; None takes it back.
+
+        Raises NotFound for a reply that nobody was asked about.
+        """
+
+        async def store(tx: Transaction) -> automatic.Turn | None:
+            return await automatic.judge(tx, self._policy, suggestion_id, verdict, account)
+
+        self.turned(await self._db.write(store))
+
+    def turned(self, turn: automatic.Turn | None) -> None:
+        """Tell consoles that automatic replies have begun or stopped, after the commit."""
+        if turn is not None:
+            self._news.automatic(turn.version, on=turn.on, why=turn.why)
 
     async def take_over(self, conversation_id: UUID, account: Account) -> None:
         """An agent takes the conversation: the bot is silent in it from now on."""
@@ -261,18 +288,22 @@ async def _post(
 
 async def _settle(
     tx: Transaction, sent: Received, suggestion_id: UUID | None, position: int | None, by: Account
-) -> None:
-    """Write down what became of the drafts; without a word about them they were passed over."""
+) -> str | None:
+    """Write down what became of the drafts; without a word about them they were passed over.
+
+    The model version that made them, None where there were none.
+    """
     if suggestion_id is None:
         shown = await suggestions.open_suggestion(tx, sent.conversation.id)
         if shown is None:
-            return
+            return None
         suggestion_id, position = shown.id, None
     elif (await suggestions.suggestion(tx, suggestion_id)).conversation_id != sent.conversation.id:
         raise NotFound("this suggestion belongs to another conversation")
-    await suggestions.decide_sent(
+    decided = await suggestions.decide_sent(
         tx, suggestion_id=suggestion_id, position=position, final_text=sent.message.text, account_id=by.id
     )
+    return decided.model_version
 
 
 def _milliseconds(since: float) -> float:

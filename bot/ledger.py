@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from bot import policy
+from bot import policy, risk
 from bot.casefile import Case, policy_in_force
 from bot.messages import Answer, Decision, HandOff, Silent, Suggest
-from storage import conversations, suggestions, work
+from storage import conversations, reviews, suggestions, work
 from storage.database import Transaction
 from storage.records import CandidateRecord, Received, Suggestion, WorkItem
 
@@ -37,6 +37,8 @@ class Entry:
     decision: Decision
     candidates: Sequence[CandidateRecord]
     latency_ms: float
+    alone: bool = False
+    """Nothing but its score and the mode kept the best draft from going out alone."""
 
     async def record(self, tx: Transaction) -> Recorded | None:
         """Finish the work and store its outcome; None where another run was faster."""
@@ -45,13 +47,13 @@ class Entry:
         now = await conversations.conversation(tx, self.case.conversation.id, for_update=True)
         overtaken = now.last_customer_seq > self.case.message.seq
         answered = await self._a_person_wrote(tx)
-        in_force = await policy_in_force(tx, self.case.policy)
+        in_force = (await policy_in_force(tx, self.case.policy)).of_version(self.model_version)
         decision = policy.revise(
             self.decision,
             overtaken=overtaken,
             answered=answered,
             owned_by_person=now.owner == "person",
-            automatic=in_force.mode == "automatic",
+            automatic=bool(self.candidates) and in_force.lets_out(self.candidates[0].score),
         )
         suggestion = await self._store(tx, decision)
         answer: Received | None = None
@@ -61,6 +63,8 @@ class Entry:
             # A slash: no sender may have one in its ids, so none can be in the way of ours.
             key = f"answer/{self.case.message.id}"
             answer = await post_alone(tx, now.id, policy.signed(text), key=key)
+            if risk.sampled(self.case.message.id, in_force.review_share):
+                await reviews.ask(tx, suggestion_id=suggestion.id, message_id=answer.message.id)
         elif answered:
             await suggestions.mark_stale(tx, now.id)
         elif not self.candidates or isinstance(decision, Silent):
@@ -85,6 +89,7 @@ class Entry:
             why=why,
             latency_ms=self.latency_ms,
             candidates=self.candidates,
+            alone=self.alone,
         )
 
 

@@ -78,6 +78,10 @@ class News:
                 event = views.customer_conversation_event(summary.conversation)
                 self._live.publish(customer_topic(summary.customer.id), event)
 
+    def automatic(self, version: str, *, on: bool, why: str) -> None:
+        """Automatic replies by a model version have begun or stopped."""
+        self._live.publish(AGENTS, views.automatic_event(version, on=on, why=why))
+
     def delivery(self, conversation_id: UUID, message_ids: Sequence[UUID], state: str) -> None:
         """Messages were sent, delivered or not."""
         if message_ids:

@@ -1,15 +1,15 @@
 """May we answer alone, suggest, or hand off: the deciding, and only the deciding.
 
 Pure: values in, a decision out, no I/O, no clock. It knows the customers' words for wanting a
-person, what is too delicate for a machine, and how sure a draft must be. It knows no database, no
-model and no channel.
+person, what is too delicate for a machine, and what a draft must have to go out alone; how high it must
+score is handed in (bot/risk.py finds it). It knows no database, no model and no channel.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from bot.messages import Answer, Decision, HandOff, PolicyMode, Silent, Suggest
 from nlp.types import Analysis, Draft
@@ -103,6 +103,14 @@ class Policy:
     automatic_floor: float | None = None
     """Score from which a draft may go out alone. It is fitted on reviewed drafts for the error
     rate that the shop tolerates; while nothing was measured it is None and nothing goes out."""
+    floors: Mapping[str, float] = field(default_factory=dict)
+    """The same by model version: a score of one says nothing of another's."""
+    review_share: float = 0.1
+    """Share of the replies that went out alone that a person is asked about, 0..1."""
+
+    def of_version(self, version: str) -> Policy:
+        """The rules for the drafts of one model version."""
+        return replace(self, automatic_floor=self.floors.get(version))
 
     def triage(self, analysis: Analysis, context: Context) -> HandOff | None:
         """Must a person take this at once? None: no, or a person has it already."""
@@ -144,18 +152,43 @@ class Policy:
             return Suggest("a person has this conversation")
         if self.mode == "draft":
             return Suggest("an agent decides about every draft")
-        if analysis.language not in self.served and not is_too_short_to_tell(analysis, context.text):
-            return Suggest("the language is not certain")
-        return self._alone_or_not(drafts[0])
-
-    def _alone_or_not(self, best: Draft) -> Decision:
+        hindrance = self.hindrance(analysis, drafts[0], context)
+        if hindrance is not None:
+            return Suggest(hindrance)
         if self.automatic_floor is None:
-            return Suggest("no error rate has been measured yet, so nothing is sent alone")
-        if best.unfilled:
-            return Suggest(f"the best draft lacks: {', '.join(best.unfilled)}")
-        if best.score < self.automatic_floor:
-            return Suggest(f"the best draft scores {best.score:.2f}, below {self.automatic_floor:.2f}")
+            return Suggest("no error rate is known for this model version, so nothing is sent alone")
+        if not self.lets_out(drafts[0].score):
+            return Suggest(f"the best draft scores {drafts[0].score:.2f}, below {self.automatic_floor:.2f}")
         return Answer(0)
+
+    def hindrance(self, analysis: Analysis, best: Draft, context: Context) -> str | None:
+        """Why this draft can't go out alone whatever its score and the mode; None: nothing hinders it.
+
+        Drafts that nothing hinders are the ones whose reviews tell how high a score must be.
+        """
+        if analysis.language not in self.served and not is_too_short_to_tell(analysis, context.text):
+            return "the language is not certain"
+        if analysis.intent.unsure():
+            return "what the customer wants is not certain"
+        if best.unfilled:
+            return f"the best draft lacks: {', '.join(best.unfilled)}"
+        return None
+
+    def could_go_alone(self, analysis: Analysis, drafts: Sequence[Draft], context: Context) -> bool:
+        """Whether nothing but its score and the mode keeps the first draft from going out alone.
+
+        Who owns the conversation is not asked: a draft for a colleague teaches as much.
+        """
+        unowned = replace(context, owned_by_person=False)
+        return (
+            bool(drafts)
+            and self.triage(analysis, unowned) is None
+            and self.hindrance(analysis, drafts[0], context) is None
+        )
+
+    def lets_out(self, score: float) -> bool:
+        """Whether drafts with this score go out alone by the mode and the floor."""
+        return self.mode == "automatic" and self.automatic_floor is not None and score >= self.automatic_floor
 
 
 def revise(
@@ -164,7 +197,7 @@ def revise(
     """The decision in the light of what happened while we were drafting; a hand-off stands.
 
     `overtaken`: the customer wrote again. `answered`: a person wrote. Old drafts help nobody then.
-    `automatic`: the mode allows to answer alone, still.
+    `automatic`: the mode and the floor allow to answer alone, still.
     """
     if isinstance(decision, HandOff):
         return decision

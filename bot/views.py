@@ -229,6 +229,11 @@ def typing_event(conversation_id: UUID, *, who: str, name: str, on: bool) -> Map
     return {"type": "typing", "conversation_id": str(conversation_id), "who": who, "name": name, "on": on}
 
 
+def automatic_event(version: str, *, on: bool, why: str) -> Mapping[str, Any]:
+    """The live event of automatic replies that have begun or stopped, and why."""
+    return {"type": "automatic", "version": version, "on": on, "why": why}
+
+
 def _id(value: UUID | None) -> str | None:
     return None if value is None else str(value)
 

@@ -175,6 +175,57 @@ class Suggestion:
     state: SuggestionState
     candidates: tuple[CandidateRecord, ...]
     created_at: datetime
+    alone: bool | None = None
+    """Nothing but its score and the mode kept the first draft from going out alone; None: not known."""
+
+
+Verdict = Literal["right", "wrong"]
+
+SMALL_EDIT = 0.1
+"""Up to this edit distance an edited draft counts as acceptable: a name, a comma, a kinder word."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewedDraft:
+    """The first draft for one message, and what a person made of it.
+
+    `verdict` is there for one that went out by itself and was judged afterwards; `outcome` is what
+    an agent did with any other.
+    """
+
+    suggestion_id: UUID
+    score: float
+    outcome: Outcome
+    edit_distance: float | None
+    verdict: Verdict | None
+
+    @property
+    def acceptable(self) -> bool:
+        """Whether it could have gone out as it is: judged right, sent unchanged, or all but unchanged.
+
+        Passed over counts as not acceptable, also where an agent wrote their own words: they may have said
+        the same, but nobody knows, and this is the careful side.
+        """
+        if self.verdict is not None:
+            return self.verdict == "right"
+        if self.outcome == "edited":
+            return self.edit_distance is not None and self.edit_distance <= SMALL_EDIT
+        return self.outcome == "accepted"
+
+
+@dataclass(frozen=True, slots=True)
+class AutomaticReview:
+    """A reply that went out by itself and that a person is asked about."""
+
+    suggestion_id: UUID
+    conversation_id: UUID
+    message: Message
+    """The reply as it was sent."""
+    model_version: str
+    score: float
+    verdict: Verdict | None
+    created_at: datetime
+    decided_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

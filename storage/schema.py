@@ -211,11 +211,14 @@ suggestions = Table(
     words("decision", 32),
     words("why", 500),
     Column("latency_ms", Float(), nullable=False),
+    # could the first draft have gone out alone, but for its score and the mode? NULL: older than the question
+    Column("alone", Boolean(), nullable=True),
     words("state", 16),
     moment("created_at"),
     index_where("uq_suggestions_open", "state = 'open'", "conversation_id", unique=True),
     Index(None, "conversation_id", "created_at"),
     Index(None, "message_id"),
+    Index(None, "model_version", "created_at"),
     one_of("state", "open", "decided", "stale"),
 )
 
@@ -239,6 +242,21 @@ candidates = Table(
     moment("decided_at", null=True),
     Index(None, "outcome"),
     one_of("outcome", "accepted", "edited", "rejected", "ignored", "stale"),
+)
+
+# automatic replies that a person is asked about: a sample of them
+automatic_reviews = Table(
+    "automatic_reviews",
+    metadata,
+    Column("suggestion_id", Uuid(), ForeignKey("suggestions.id", ondelete="CASCADE"), primary_key=True),
+    reference("message_id", "messages"),
+    words("verdict", 16, null=True),
+    reference("decided_by", "accounts", gone="SET NULL", null=True),
+    moment("created_at"),
+    moment("decided_at", null=True),
+    Index(None, "message_id"),
+    index_where("ix_automatic_reviews_waiting", "verdict IS NULL", "created_at"),
+    one_of("verdict", "right", "wrong"),
 )
 
 outbox = Table(

@@ -40,8 +40,11 @@ async def record(
     why: str,
     latency_ms: float,
     candidates: Sequence[CandidateRecord],
+    alone: bool = False,
 ) -> Suggestion:
     """Store drafts; an open suggestion of the conversation becomes stale.
+
+    `alone` says that nothing but its score and the mode keeps the first draft from going out alone.
 
     The new one is itself stale from the start when the customer wrote after `based_on_seq`; look at
     its state before showing or sending it. Raises NotFound for an unknown conversation.
@@ -59,6 +62,7 @@ async def record(
         "decision": decision,
         "why": why,
         "latency_ms": latency_ms,
+        "alone": alone,
         "state": "stale" if stale else "open",
         "created_at": now(),
     }

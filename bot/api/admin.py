@@ -13,12 +13,12 @@ from uuid import UUID
 from aiohttp import web
 from pydantic import Field
 
-from bot.api import errors, shapes_house
+from bot.api import automatic, errors, shapes_house
 from bot.api.callers import ADMINS, READERS
 from bot.api.routing import Body, Call, NoBody, NoQuery, Query, Routes, SafeStr, answer
 from bot.api.services import services
 from bot.api.signin import account_view, end_sockets, note
-from bot.casefile import MODE_KEY
+from bot.casefile import MODE_KEY, TOLERATED_KEY
 from bot.passwords import new_password
 from storage import accounts, audit, model_versions, settings_store, training_runs
 from storage.database import Transaction
@@ -161,15 +161,14 @@ async def read_policy(call: Call[NoBody, NoQuery]) -> web.StreamResponse:
     summary="Set the policy",
     body=NewPolicy,
     responses={200: shapes_house.Policy},
+    problems=(409,),
 )
 async def set_policy(call: Call[NewPolicy, NoQuery]) -> web.StreamResponse:
-    """In force from the next message on."""
-
-    async def work(tx: Transaction) -> None:
-        await settings_store.put_setting(tx, MODE_KEY, call.body.mode)
-        await note(tx, call.account, "policy_set", "policy", mode=call.body.mode)
-
-    await services(call.request).db.write(work)
+    """In force from the next message on; 409 says what automatic replies still lack."""
+    desk = services(call.request)
+    async with desk.db.read() as tx:
+        tolerated = await settings_store.get_setting(tx, TOLERATED_KEY)
+    await automatic.choose(desk, call.account, call.body.mode, tolerated)
     return answer({"mode": call.body.mode})
 
 

@@ -182,6 +182,15 @@ class DeliveryEvent(Shape):
     state: str
 
 
+class AutomaticEvent(Shape):
+    """Automatic replies by a model version have begun or stopped."""
+
+    type: Literal["automatic"]
+    version: str
+    on: bool
+    why: str
+
+
 class AgentWelcome(Shape):
     """The answer to a console's hello."""
 
@@ -217,6 +226,7 @@ AgentEvent = (
     | SummaryEvent
     | TypingEvent
     | DeliveryEvent
+    | AutomaticEvent
 )
 
 

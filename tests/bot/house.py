@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from bot.casefile import FLOOR_KEY, MODE_KEY
+from bot.casefile import FLOORS_KEY, MODE_KEY, TOLERATED_KEY
 from bot.conversation import Conversation
 from bot.live import AGENTS, Live, Subscription, customer_topic
 from bot.messages import Inbound, PolicyMode
@@ -81,9 +81,10 @@ class House:
             return await suggestions.open_suggestion(tx, current.id)
 
     async def set_policy(self, mode: PolicyMode, floor: float | None = None) -> None:
-        """As an admin would."""
-        await self.db.write(lambda tx: settings_store.put_setting(tx, MODE_KEY, mode))
-        await self.db.write(lambda tx: settings_store.put_setting(tx, FLOOR_KEY, floor))
+        """As an admin would, with a floor that was found before."""
+        kept = {self.brain.version: {"tolerated": 5, "floor": floor, "why": "", "at": ""}}
+        for key, value in ((MODE_KEY, mode), (TOLERATED_KEY, 5), (FLOORS_KEY, kept)):
+            await self.db.write(lambda tx, k=key, v=value: settings_store.put_setting(tx, k, v))
 
     async def heard(self, reader: Subscription) -> list[Any]:
         """The events that have reached a reader, those of the background included."""

@@ -146,6 +146,31 @@ def test_automatic_mode_never_sends_an_unfilled_slot() -> None:
     assert "eta_date" in decision.why
 
 
+def test_automatic_mode_leaves_what_it_is_unsure_about_to_an_agent() -> None:
+    for unsure in (reading(intent_score=0.4), reading(intent="out_of_scope")):
+        assert isinstance(ALONE.decide(unsure, [draft(score=0.99)], Context("hi")), Suggest)
+
+
+def test_the_floor_of_one_version_lets_nothing_of_another_out() -> None:
+    rules = Policy(mode="automatic", floors={"v1": 0.7})
+    sure = [draft(score=0.9)]
+    assert rules.of_version("v1").decide(reading(), sure, Context("hi")) == Answer(0)
+    for version in ("v2", "none"):
+        assert isinstance(rules.of_version(version).decide(reading(), sure, Context("hi")), Suggest)
+    assert not Policy(mode="draft", floors={"v1": 0.7}).of_version("v1").lets_out(0.9)
+
+
+def test_only_what_could_have_gone_out_alone_teaches_how_high_a_score_must_be() -> None:
+    plain = Context("where is it?")
+    assert CAREFUL.could_go_alone(reading(), [draft(score=0.1)], plain)
+    assert CAREFUL.could_go_alone(reading(), [draft()], Context("where is it?", owned_by_person=True))
+    assert not CAREFUL.could_go_alone(reading(), [], plain)
+    assert not CAREFUL.could_go_alone(reading(), [draft(unfilled=["eta_date"])], plain)
+    assert not CAREFUL.could_go_alone(reading(intent="privacy_request"), [draft()], plain)
+    angry = Context("This is ridiculous", owned_by_person=True)
+    assert not CAREFUL.could_go_alone(reading(negative=0.95), [draft()], angry)
+
+
 def test_automatic_mode_without_a_measured_floor_only_suggests() -> None:
     unmeasured = Policy(mode="automatic")
     assert isinstance(unmeasured.decide(reading(), [draft(score=1.0)], Context("hi")), Suggest)

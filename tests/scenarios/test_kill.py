@@ -23,7 +23,7 @@ import aiohttp
 import pytest
 
 from bot.api.callers import new_token, token_hash
-from bot.casefile import FLOOR_KEY
+from bot.casefile import FLOORS_KEY, TOLERATED_KEY
 from bot.settings import DATABASE_FILE
 from storage import conversations, outbox, settings_store, work
 from storage.database import Database
@@ -99,7 +99,9 @@ async def kill(process: Process) -> None:
 async def prepare(url: str, clients: list[Client]) -> None:
     """A database with the customers in it, and a measured floor from which drafts go out alone."""
     db = await Database.open(url)
-    await db.write(lambda tx: settings_store.put_setting(tx, FLOOR_KEY, 0.5))
+    kept = {"fake-1": {"tolerated": 5, "floor": 0.5, "why": "", "at": ""}}
+    await db.write(lambda tx: settings_store.put_setting(tx, TOLERATED_KEY, 5))
+    await db.write(lambda tx: settings_store.put_setting(tx, FLOORS_KEY, kept))
     for client in clients:
         hashed = token_hash(client.token)
         await db.write(

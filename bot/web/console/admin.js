@@ -5,6 +5,7 @@ import { call } from "./api.js";
 
 const PAGES = [
   ["intents", "New intents"],
+  ["automatic", "Automatic replies"],
 ];
 
 // Draws the head; gives the account, or null after saying in `state` why there is nothing to do here.
@@ -18,6 +19,7 @@ export async function enter(state) {
   const nav = el("nav", { class: "ways", "aria-label": "Admin pages" }, ...ways);
   const back = el("a", { class: "quiet", href: "/console/" }, "Conversations");
   document.getElementById("bar").replaceChildren(mark, nav, back, me);
+  nav.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
   try {
     const { account } = await call("GET", "/api/session");
     say(me, account.name);

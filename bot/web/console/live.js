@@ -5,6 +5,7 @@ import { say } from "/widget/dom.js";
 import { Socket } from "/widget/socket.js";
 import { loadList, reload } from "./actions.js";
 import * as api from "./api.js";
+import { notice } from "./notices.js";
 import { change, mendMessages, putMessages, putSummary, state } from "./store.js";
 
 const TYPING_MS = 6000;
@@ -64,6 +65,9 @@ function take(event) {
       break;
     case "delivery":
       if (here) mendMessages(event.message_ids, { delivery: event.state });
+      break;
+    case "automatic":
+      notice(event.on ? `Automatic replies have begun. ${event.why}` : `Automatic replies have stopped. ${event.why}`);
       break;
     case "typing":
       takeTyping(event);

@@ -38,6 +38,8 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "disable_account": {},
     "reset_password": {},
     "set_policy": {"mode": "draft"},
+    "set_automatic": {"mode": "draft", "tolerated": 5},
+    "judge_reply": {"verdict": "right"},
     "request_run": {},
     "search_intents": {},
     "name_intent": {"started_at": "2026-01-01T00:00:00+00:00", "group": "0", "name": "engraving"},

@@ -17,14 +17,17 @@ from uuid import uuid4
 
 from aiohttp import WSCloseCode, web
 
+from bot import occupancy
 from bot.api import (
     admin,
     agent,
     agent_socket,
     customer,
     customer_socket,
+    erasure,
     health,
     intents,
+    learning,
     library,
     middleware,
     pages,
@@ -35,11 +38,12 @@ from bot.api.limits import Limits
 from bot.api.metrics import Metrics
 from bot.api.routing import Routes
 from bot.api.services import SERVICES, Services
+from bot.brains import Brains
 from bot.channels.web import WebChannel
 from bot.conversation import Conversation
 from bot.delivery import Delivery
 from bot.live import Live, RedisLive
-from bot.models import LoadBrain, shipped_loader
+from bot.models import LoadBrain
 from bot.new_intents import NewIntents
 from bot.passwords import Passwords
 from bot.policy import MODES, Policy
@@ -74,8 +78,9 @@ NODE = web.AppKey("node", str)
 
 def api_routes() -> Routes:
     """The whole table."""
-    modules = (customer, customer_socket, signin, agent, triage, agent_socket, library, intents, admin)
-    return Routes(row for module in modules for row in module.routes)
+    front = (customer, customer_socket, signin, agent, triage, agent_socket)
+    desk = (library, intents, learning, erasure, admin)
+    return Routes(row for module in (*front, *desk) for row in module.routes)
 
 
 def build_app(
@@ -96,10 +101,10 @@ def build_app(
         [
             _database(settings),
             _live(settings),
-            _spine(settings, demo, web_dir),
+            _spine(settings, load_brain, demo, web_dir),
             _delivery,
             _housekeeping,
-            _models_and_worker(settings, load_brain),
+            _models_and_worker(settings),
         ]
     )
     app.on_shutdown.append(end_sockets)
@@ -116,10 +121,11 @@ async def end_sockets(app: web.Application) -> None:
 def _database(settings: Settings) -> Lifetime:
     async def lifetime(app: web.Application) -> AsyncIterator[None]:
         make_data_dir(settings)
-        app[DB] = await Database.open(settings.database)
-        app[NODE] = node_name(app[DB])
-        yield
-        await app[DB].close()
+        async with occupancy.serving(settings.data_dir):
+            app[DB] = await Database.open(settings.database)
+            app[NODE] = node_name(app[DB])
+            yield
+            await app[DB].close()
 
     return lifetime
 
@@ -150,15 +156,17 @@ def _live(settings: Settings) -> Lifetime:
     return lifetime
 
 
-def _spine(settings: Settings, demo: bool, web_dir: Path) -> Lifetime:
+def _spine(settings: Settings, load_brain: LoadBrain | None, demo: bool, web_dir: Path) -> Lifetime:
     async def lifetime(app: web.Application) -> AsyncIterator[None]:
         app[SERVING] = Serving()
         mode = next(mode for mode in MODES if mode == settings.policy_mode)
+        named = NewIntents(app[DB], app[SERVING])
         app[SERVICES] = Services(
             settings=settings,
             db=app[DB],
             conversations=Conversation(app[DB], app[SERVING], Policy(mode=mode), app[LIVE]),
-            new_intents=NewIntents(app[DB], app[SERVING]),
+            new_intents=named,
+            brains=Brains(app[DB], settings, app[SERVING], named, load_brain=load_brain, demo=demo),
             serving=app[SERVING],
             live=app[LIVE],
             passwords=Passwords(),
@@ -172,6 +180,7 @@ def _spine(settings: Settings, demo: bool, web_dir: Path) -> Lifetime:
             web_dir=web_dir,
         )
         yield
+        await app[SERVICES].brains.close()
         await app[SERVICES].new_intents.close()
         await app[SERVICES].conversations.close()
 
@@ -188,8 +197,8 @@ async def _delivery(app: web.Application) -> AsyncIterator[None]:
 
 
 async def _housekeeping(app: web.Application) -> AsyncIterator[None]:
-    """What happens by the clock: snoozed conversations wake up, old sign-ins are forgotten, and intents
-    that an admin has named on another node are learned."""
+    """What happens by the clock: snoozed conversations wake up, old sign-ins are forgotten, intents that an
+    admin has named on another node are learned, and who was erased there is forgotten."""
 
     async def keep() -> None:
         while True:
@@ -198,6 +207,7 @@ async def _housekeeping(app: web.Application) -> AsyncIterator[None]:
                     await app[SERVICES].conversations.changed(conversation_id)
                 await app[DB].write(lambda tx: accounts.prune_sign_in(tx, older_than_seconds=86_400))
                 await app[SERVICES].new_intents.refresh()
+                app[SERVICES].brains.refresh_soon()
             except Exception as error:  # the next round comes, whatever this one met
                 log.warning("housekeeping: a round failed: %s", type(error).__name__)
             await asyncio.sleep(HOUSEKEEPING_SECONDS)
@@ -209,7 +219,7 @@ async def _housekeeping(app: web.Application) -> AsyncIterator[None]:
         await task
 
 
-def _models_and_worker(settings: Settings, load_brain: LoadBrain | None) -> Lifetime:
+def _models_and_worker(settings: Settings) -> Lifetime:
     """Loads in the background, then works off what has been waiting; serves on without models if it must."""
 
     async def lifetime(app: web.Application) -> AsyncIterator[None]:
@@ -217,10 +227,7 @@ def _models_and_worker(settings: Settings, load_brain: LoadBrain | None) -> Life
         worker = Worker(app[DB], desk.conversations, node=app[NODE], at_once=settings.workers)
 
         async def begin() -> None:
-            load = load_brain
-            if load is None:
-                load = await _patiently(lambda: shipped_loader(app[DB], settings, demo=desk.demo))
-            await serving.swap(await _patiently(lambda: desk.new_intents.reading(load)))
+            await _patiently(desk.brains.load)
             await _patiently(worker.start)
             desk.state.brain_ready = True
             log.info("models loaded")

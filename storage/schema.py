@@ -216,6 +216,7 @@ suggestions = Table(
     index_where("uq_suggestions_open", "state = 'open'", "conversation_id", unique=True),
     Index(None, "conversation_id", "created_at"),
     Index(None, "message_id"),
+    Index(None, "created_at"),
     one_of("state", "open", "decided", "stale"),
 )
 

@@ -182,6 +182,13 @@ class DeliveryEvent(Shape):
     state: str
 
 
+class ErasedEvent(Shape):
+    """A customer was erased: nothing of theirs is there any more."""
+
+    type: Literal["erased"]
+    customer_id: UUID
+
+
 class AgentWelcome(Shape):
     """The answer to a console's hello."""
 
@@ -217,6 +224,7 @@ AgentEvent = (
     | SummaryEvent
     | TypingEvent
     | DeliveryEvent
+    | ErasedEvent
 )
 
 

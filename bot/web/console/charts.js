@@ -20,8 +20,8 @@
 import { el } from "/widget/dom.js";
 
 const NS = "http://www.w3.org/2000/svg";
-const HEIGHT = 220;
-const EDGE = { top: 26, right: 14, bottom: 28, left: 46 };
+const HEIGHT = 234;
+const EDGE = { top: 40, right: 14, bottom: 28, left: 46 };
 const LETTER = 6.6;
 const DAY_MS = 86400000;
 
@@ -75,11 +75,13 @@ function scales({ x, y, layers, marks = [] }, width) {
   const left = x.from === undefined ? Math.min(...across) : number(x, x.from);
   const right = (x.to === undefined ? Math.max(...across) : number(x, x.to)) + wide;
   const bottom = y.from ?? 0;
-  const top = y.to ?? nice(Math.max(...up, bottom));
+  const most = (y.to ?? Math.max(...up, bottom)) - bottom;
+  const step = nice(most / 4);
+  const top = y.to ?? bottom + Math.max(1, Math.ceil(most / step - 1e-9)) * step;
   const inner = { width: Math.max(40, width - EDGE.left - EDGE.right), height: HEIGHT - EDGE.top - EDGE.bottom };
   const span = right - left || 1;
   return {
-    left, right, bottom, top,
+    left, right, bottom, top, step, wide,
     x: (value) => EDGE.left + ((number(x, value) - left) / span) * inner.width,
     at: (value) => EDGE.left + ((value - left) / span) * inner.width,
     y: (value) => EDGE.top + inner.height - ((Math.min(Math.max(value, bottom), top) - bottom) / (top - bottom || 1)) * inner.height,
@@ -120,19 +122,20 @@ function drawn(options, width, cursor, readout) {
 
 function axes({ x, y }, scale, width) {
   const out = [];
-  for (const part of [0, 0.25, 0.5, 0.75, 1]) {
-    const value = scale.bottom + part * (scale.top - scale.bottom);
+  for (let value = scale.bottom; value <= scale.top + scale.step * 1e-6; value += scale.step) {
     const at = scale.y(value);
-    out.push(svg("line", { class: part ? "grid" : "axis", x1: EDGE.left, x2: width - EDGE.right, y1: at, y2: at }));
+    out.push(svg("line", { class: value > scale.bottom ? "grid" : "axis", x1: EDGE.left, x2: width - EDGE.right, y1: at, y2: at }));
     out.push(svg("text", { class: "tick", x: EDGE.left - 7, y: at + 4, "text-anchor": "end" }, said(y, value)));
   }
-  const count = Math.max(1, Math.min(6, Math.floor(scale.width / 90), Math.round(scale.right - scale.left) || 1));
+  // A day's bar stands on its day: the label is below its middle, and the last day is the last label.
+  const last = scale.right - scale.wide;
+  const count = Math.max(1, Math.min(6, Math.floor(scale.width / 90), x.kind === "day" ? Math.round(last - scale.left) : 6));
   for (let step = 0; step <= count; step++) {
-    const raw = scale.left + (step / count) * (scale.right - scale.left);
+    const raw = scale.left + (step / count) * (last - scale.left);
     const value = x.kind === "day" ? Math.round(raw) : raw;
     const anchor = step === 0 ? "start" : step === count ? "end" : "middle";
     const words = x.kind === "day" ? shortDay(value) : said(x, value);
-    out.push(svg("text", { class: "tick", x: scale.at(value), y: HEIGHT - 9, "text-anchor": anchor }, words));
+    out.push(svg("text", { class: "tick", x: scale.at(value + scale.wide / 2), y: HEIGHT - 9, "text-anchor": anchor }, words));
   }
   const label = [y.label, x.label && `by ${x.label}`].filter(Boolean).join(" ");
   return [...out, svg("text", { class: "label", x: EDGE.left, y: 12 }, label)];
@@ -144,7 +147,7 @@ function drawLayer(layer, scale, { x }) {
   if (layer.kind === "line") return svg("g", { class: tone }, lineParts(layer, scale));
   if (layer.kind === "dots")
     return svg("g", { class: `dots ${tone}` }, layer.points.map((p) => svg("circle", { cx: scale.x(p.x), cy: scale.y(p.y), r: p.size ?? 2.5 })));
-  return svg("g", { class: `bar ${tone}` }, layer.points.map((p) => {
+  return svg("g", { class: `filled ${tone}` }, layer.points.map((p) => {
     const from = scale.x(p.x);
     const to = p.to === undefined ? scale.at(number(x, p.x) + 1) : scale.x(p.to);
     const gap = Math.min(1.5, (to - from) / 5);
@@ -187,13 +190,13 @@ function drawMarks(marks, scale) {
       ];
     }
     const at = scale.x(mark.x);
-    const line = svg("line", { class: "mark", x1: at, x2: at, y1: EDGE.top - 4, y2: EDGE.top + scale.height }, svg("title", {}, mark.name));
+    const line = svg("line", { class: "mark", x1: at, x2: at, y1: EDGE.top - 14, y2: EDGE.top + scale.height }, svg("title", {}, mark.name));
     const long = mark.name.length * LETTER;
     const right = at + long + 4 > EDGE.left + scale.width;
     const begin = right ? at - long - 4 : at + 4;
     if (begin < Math.max(free, EDGE.left)) return [line];
     free = begin + long + 8;
-    return [line, svg("text", { class: "name", x: right ? at - 4 : at + 4, y: EDGE.top + 8, "text-anchor": right ? "end" : "start" }, mark.name)];
+    return [line, svg("text", { class: "name", x: right ? at - 4 : at + 4, y: EDGE.top - 6, "text-anchor": right ? "end" : "start" }, mark.name)];
   });
 }
 
@@ -238,7 +241,9 @@ function value(layer, p, y) {
 }
 
 function sentence({ x, y, layers, marks = [] }, place) {
-  const parts = layers.filter((layer) => !layer.silent).flatMap((layer) =>
+  // The figure first, then its range.
+  const inOrder = layers.filter((layer) => !layer.silent).sort((a, b) => (a.kind === "band") - (b.kind === "band"));
+  const parts = inOrder.flatMap((layer) =>
     layer.points.filter((p) => p.x === place).map((p) => [layer.name, value(layer, p, y)]),
   );
   const told = parts.filter(([, words]) => words !== null).map(([name, words]) => (name ? `${name} ${words}` : words));
@@ -266,7 +271,7 @@ export function bars({ title, rows, format = plain, from = 0, to, empty }) {
   const end = to ?? nice(Math.max(...rows.map((row) => row.high ?? row.value), from));
   const share = (value) => ((Math.min(Math.max(value, from), end) - from) / (end - from || 1)) * 100;
   const line = (row) => {
-    const bar = svg("rect", { class: `bar tone${row.tone ?? 1}`, x: "0", y: 3, width: `${share(row.value)}%`, height: 10, rx: 2 });
+    const bar = svg("rect", { class: `filled tone${row.tone ?? 1}`, x: "0", y: 3, width: `${share(row.value)}%`, height: 10, rx: 2 });
     const reach = row.low === undefined ? [] : [svg("line", { class: "reach", x1: `${share(row.low)}%`, x2: `${share(row.high)}%`, y1: 8, y2: 8 })];
     const words = [format(row.value), row.low === undefined ? null : `(${format(row.low)} to ${format(row.high)})`, row.note];
     return el(

@@ -17,6 +17,7 @@ from uuid import uuid4
 
 from aiohttp import WSCloseCode, web
 
+from bot import occupancy
 from bot.api import (
     admin,
     agent,
@@ -24,8 +25,10 @@ from bot.api import (
     automatic,
     customer,
     customer_socket,
+    erasure,
     health,
     intents,
+    learning,
     library,
     middleware,
     pages,
@@ -36,11 +39,12 @@ from bot.api.limits import Limits
 from bot.api.metrics import Metrics
 from bot.api.routing import Routes
 from bot.api.services import SERVICES, Services
+from bot.brains import Brains
 from bot.channels.web import WebChannel
 from bot.conversation import Conversation
 from bot.delivery import Delivery
 from bot.live import Live, RedisLive
-from bot.models import LoadBrain, shipped_loader
+from bot.models import LoadBrain
 from bot.new_intents import NewIntents
 from bot.passwords import Passwords
 from bot.policy import MODES, Policy
@@ -76,7 +80,7 @@ NODE = web.AppKey("node", str)
 def api_routes() -> Routes:
     """The whole table."""
     front = (customer, customer_socket, signin, agent, triage, agent_socket)
-    desk = (library, intents, automatic, admin)
+    desk = (library, intents, learning, automatic, erasure, admin)
     return Routes(row for module in (*front, *desk) for row in module.routes)
 
 
@@ -98,10 +102,10 @@ def build_app(
         [
             _database(settings),
             _live(settings),
-            _spine(settings, demo, web_dir),
+            _spine(settings, load_brain, demo, web_dir),
             _delivery,
             _housekeeping,
-            _models_and_worker(settings, load_brain),
+            _models_and_worker(settings),
         ]
     )
     app.on_shutdown.append(end_sockets)
@@ -118,10 +122,11 @@ async def end_sockets(app: web.Application) -> None:
 def _database(settings: Settings) -> Lifetime:
     async def lifetime(app: web.Application) -> AsyncIterator[None]:
         make_data_dir(settings)
-        app[DB] = await Database.open(settings.database)
-        app[NODE] = node_name(app[DB])
-        yield
-        await app[DB].close()
+        async with occupancy.serving(settings.data_dir):
+            app[DB] = await Database.open(settings.database)
+            app[NODE] = node_name(app[DB])
+            yield
+            await app[DB].close()
 
     return lifetime
 
@@ -152,16 +157,18 @@ def _live(settings: Settings) -> Lifetime:
     return lifetime
 
 
-def _spine(settings: Settings, demo: bool, web_dir: Path) -> Lifetime:
+def _spine(settings: Settings, load_brain: LoadBrain | None, demo: bool, web_dir: Path) -> Lifetime:
     async def lifetime(app: web.Application) -> AsyncIterator[None]:
         app[SERVING] = Serving()
         mode = next(mode for mode in MODES if mode == settings.policy_mode)
         policy = Policy(mode=mode, review_share=settings.review_percent / 100)
+        named = NewIntents(app[DB], app[SERVING])
         app[SERVICES] = Services(
             settings=settings,
             db=app[DB],
             conversations=Conversation(app[DB], app[SERVING], policy, app[LIVE]),
-            new_intents=NewIntents(app[DB], app[SERVING]),
+            new_intents=named,
+            brains=Brains(app[DB], settings, app[SERVING], named, load_brain=load_brain, demo=demo),
             serving=app[SERVING],
             live=app[LIVE],
             passwords=Passwords(),
@@ -175,6 +182,7 @@ def _spine(settings: Settings, demo: bool, web_dir: Path) -> Lifetime:
             web_dir=web_dir,
         )
         yield
+        await app[SERVICES].brains.close()
         await app[SERVICES].new_intents.close()
         await app[SERVICES].conversations.close()
 
@@ -191,8 +199,8 @@ async def _delivery(app: web.Application) -> AsyncIterator[None]:
 
 
 async def _housekeeping(app: web.Application) -> AsyncIterator[None]:
-    """What happens by the clock: snoozed conversations wake up, old sign-ins are forgotten, and intents
-    that an admin has named on another node are learned."""
+    """What happens by the clock: snoozed conversations wake up, old sign-ins are forgotten, intents that an
+    admin has named on another node are learned, and who was erased there is forgotten."""
 
     async def keep() -> None:
         while True:
@@ -201,6 +209,7 @@ async def _housekeeping(app: web.Application) -> AsyncIterator[None]:
                     await app[SERVICES].conversations.changed(conversation_id)
                 await app[DB].write(lambda tx: accounts.prune_sign_in(tx, older_than_seconds=86_400))
                 await app[SERVICES].new_intents.refresh()
+                app[SERVICES].brains.refresh_soon()
             except Exception as error:  # the next round comes, whatever this one met
                 log.warning("housekeeping: a round failed: %s", type(error).__name__)
             await asyncio.sleep(HOUSEKEEPING_SECONDS)
@@ -212,7 +221,7 @@ async def _housekeeping(app: web.Application) -> AsyncIterator[None]:
         await task
 
 
-def _models_and_worker(settings: Settings, load_brain: LoadBrain | None) -> Lifetime:
+def _models_and_worker(settings: Settings) -> Lifetime:
     """Loads in the background, then works off what has been waiting; serves on without models if it must."""
 
     async def lifetime(app: web.Application) -> AsyncIterator[None]:
@@ -220,10 +229,7 @@ def _models_and_worker(settings: Settings, load_brain: LoadBrain | None) -> Life
         worker = Worker(app[DB], desk.conversations, node=app[NODE], at_once=settings.workers)
 
         async def begin() -> None:
-            load = load_brain
-            if load is None:
-                load = await _patiently(lambda: shipped_loader(app[DB], settings, demo=desk.demo))
-            await serving.swap(await _patiently(lambda: desk.new_intents.reading(load)))
+            await _patiently(desk.brains.load)
             await _patiently(worker.start)
             desk.state.brain_ready = True
             log.info("models loaded")

@@ -18,6 +18,7 @@ from typing import Any
 from bot import (
     cli_discover,
     cli_encoders,
+    cli_erase,
     cli_evaluate,
     cli_models,
     cli_train,
@@ -61,6 +62,7 @@ def parser() -> argparse.ArgumentParser:
     cli_discover.add_to(commands)
     cli_encoders.add_to(commands)
     cli_users.add_to(commands)
+    cli_erase.add_to(commands)
     doctor.add_to(commands)
     return top
 

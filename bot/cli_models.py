@@ -46,7 +46,8 @@ def _checked(
 
 
 def _list(registry: Registry, arguments: argparse.Namespace) -> Result:
-    return {"versions": registry.names(), "current": registry.current().name}
+    tainted = sorted(registry.tainted())
+    return {"versions": registry.names(), "current": registry.current().name, "tainted": tainted}
 
 
 def _show(registry: Registry, arguments: argparse.Namespace) -> Result:
@@ -69,4 +70,8 @@ def _serving(version: Version) -> Result:
 def _lines(result: Result) -> str:
     if "versions" not in result:
         return "\n".join(indented(result, ""))
-    return "\n".join(f"{'*' if name == result['current'] else ' '} {name}" for name in result["versions"])
+    marks = dict.fromkeys(result["tainted"], "   learned from a customer who was erased")
+    return "\n".join(
+        f"{'*' if name == result['current'] else ' '} {name}{marks.get(name, '')}"
+        for name in result["versions"]
+    )

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -29,6 +29,7 @@ from nlp.types import OUT_OF_SCOPE, Analysis, Intent
 from storage import analyses, named_intents, openings, settings_store
 from storage.database import Database, Transaction
 from storage.errors import Conflict, NotFound
+from storage.messages import texts_of
 from storage.records import NamedIntent, Opening
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ class NewIntents:
     async def reading(self, load: LoadBrain) -> LoadBrain:
         """The loader of a brain that reads with the named intents of each moment."""
         named = self._named = await asyncio.to_thread(_nothing_named)
+        self._learned = None
         await self.refresh()
         return lambda: named.around(load())
 
@@ -130,7 +132,12 @@ class NewIntents:
 
     async def _end(self, began: Search, **outcome: Any) -> None:
         ended = {**began, "finished_at": datetime.now(UTC).isoformat(), **outcome}
-        await self._db.write(lambda tx: settings_store.put_setting(tx, SEARCH_KEY, ended))
+
+        async def store(tx: Transaction) -> None:
+            await settings_store.put_setting(tx, SEARCH_KEY, ended)
+            await forget_erased(tx)
+
+        await self._db.write(store)
 
     async def _find(self) -> Search:
         async with self._db.read() as tx:
@@ -239,6 +246,34 @@ def _kept(number: int, group: Cluster, ids: Sequence[UUID]) -> Search:
         "examples": [str(ids[row]) for row in group.examples],
         "messages": [str(ids[row]) for row in group.rows[:MOST_EXAMPLES]],
     }
+
+
+async def forget_erased(tx: Transaction) -> None:
+    """Take messages that are gone out of the latest search, and groups whose name or keywords they gave."""
+    found: Search | None = await settings_store.get_setting(tx, SEARCH_KEY)
+    if not found or not found["groups"]:
+        return
+    texts = await texts_of(tx, [UUID(one) for group in found["groups"] for one in _members(group)])
+    groups = [left for group in found["groups"] if (left := _left_of(group, texts))]
+    if groups != found["groups"]:
+        await settings_store.put_setting(tx, SEARCH_KEY, {**found, "groups": groups})
+
+
+def _members(group: Search) -> list[str]:
+    return [*group["examples"], *group["messages"]]
+
+
+def _left_of(group: Search, texts: Mapping[UUID, str]) -> Search | None:
+    """The group without messages that are gone; None where nobody else has used its words."""
+    gone = {one for one in _members(group) if UUID(one) not in texts}
+    if not gone:
+        return group
+    said = " ".join(texts[UUID(one)].lower() for one in _members(group) if one not in gone)
+    words = " ".join((group["name"].replace("_", " "), *group["keywords"])).lower().split()
+    if not all(word in said for word in words):
+        return None
+    kept = {key: [one for one in group[key] if one not in gone] for key in ("examples", "messages")}
+    return {**group, **kept, "size": group["size"] - len(gone)}
 
 
 # The row of the latest search, and naming what it found; each inside a transaction.

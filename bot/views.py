@@ -224,6 +224,11 @@ def delivery_event(conversation_id: UUID, message_ids: list[UUID], state: str) -
     }
 
 
+def erased_event(customer_id: UUID) -> Mapping[str, Any]:
+    """The live event of a customer who was erased."""
+    return {"type": "erased", "customer_id": str(customer_id)}
+
+
 def typing_event(conversation_id: UUID, *, who: str, name: str, on: bool) -> Mapping[str, Any]:
     """The live event of somebody typing; `who` is "customer" or "agent"."""
     return {"type": "typing", "conversation_id": str(conversation_id), "who": who, "name": name, "on": on}

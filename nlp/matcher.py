@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -189,6 +189,25 @@ class Answers:
             (cache / f"{CACHE_FILE}.new").replace(cache / CACHE_FILE)
         except OSError as error:
             log.warning("%s could not be written (%s): it is made again at the next start", CACHE_FILE, error)
+
+
+def forget(cache: Path, left: Container[str]) -> None:
+    """Drop all replies but those that are left from a cache folder; a cache that can't be read is removed."""
+    place = cache / CACHE_FILE
+    try:
+        with safe_open(place, framework="numpy") as stored:
+            note, vectors = stored.metadata(), stored.get_tensor("vectors")
+        texts = json.loads(note["texts"])
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError):
+        place.unlink(missing_ok=True)
+        return
+    rows = [row for row, text in enumerate(texts) if text in left]
+    if len(rows) < len(texts):
+        note = {**note, "texts": json.dumps([texts[row] for row in rows])}
+        save_file({"vectors": vectors[rows]}, cache / f"{CACHE_FILE}.new", metadata=note)
+        (cache / f"{CACHE_FILE}.new").replace(place)
 
 
 def read_changes(folder: Path) -> dict[str, Tensor]:

@@ -151,6 +151,26 @@ def load_index(folder: Path) -> Index:
     return _index(found.values())
 
 
+def forget(folder: Path, names: Container[str]) -> list[str]:
+    """Drop what came of these items, or of conversations of these names, from a folder that was kept.
+
+    An item's id is a name, or begins with its conversation's and "/". An index that can't be read is removed.
+    Returns the texts of the replies that are left.
+    """
+    known = _load(folder)
+    left = {
+        item: group
+        for item, group in known.items()
+        if not any(one.entry.id in names or one.entry.id.partition("/")[0] in names for one in group)
+    }
+    if not left:
+        (folder / CACHE_FILE).unlink(missing_ok=True)
+    elif len(left) < len(known):
+        _save(folder, left)
+    (folder / f"{CACHE_FILE}.new").unlink(missing_ok=True)
+    return [one.entry.text for group in left.values() for one in group if one.entry.kind == "reply"]
+
+
 def _make(items: Sequence[KnowledgeItem], knowledge: Knowledge, reader: Reader) -> list[list[_Made]]:
     """Entries and vectors of items, all texts read in batches."""
     found = _read([item for item in items if item.kind == "reply"], reader)

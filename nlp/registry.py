@@ -2,8 +2,9 @@
 
 A version is a folder with `reply/` (a GPT-2 in Hugging Face layout, its matcher and ranker), `heads/`,
 `memory/` where it was trained on conversations, and `manifest.json`, which holds the SHA-256 of every
-file and is written last: a folder without a valid manifest is no version. Knows files; knows no
-database and what no model means.
+file and is written last: a folder without a valid manifest is no version. A version that is named in
+`tainted.json` has learned from somebody who was erased: it may serve until another does, and is not made
+current again. Knows files; knows no database and what no model means.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from itertools import count
@@ -20,6 +21,7 @@ from pathlib import Path
 from nlp.errors import RegistryError
 
 MANIFEST = "manifest.json"
+TAINTED = "tainted.json"
 STARTER = "starter"
 STARTER_FOLDER = Path(__file__).parent / "starter"
 _ALLOWED = frozenset([".safetensors", ".json", ".txt", ".md", ".npy"])
@@ -55,6 +57,13 @@ class Version:
         """The folder of what it remembers of the conversations that it was trained on; may be missing."""
         return self.folder / "memory"
 
+    @property
+    def parent(self) -> str | None:
+        """The version that it was made from, by what its maker wrote down."""
+        base = self.facts.get("base")
+        named = self.facts.get("parent") or (base.get("name") if isinstance(base, Mapping) else None)
+        return str(named) if named else None
+
 
 def write_manifest(folder: Path, facts: Mapping[str, object]) -> None:
     """Hash every file below `folder` and write the manifest, whole or not at all.
@@ -65,9 +74,14 @@ def write_manifest(folder: Path, facts: Mapping[str, object]) -> None:
     refused = [name for name in files if Path(name).suffix not in _ALLOWED]
     if refused:
         raise RegistryError(f"{folder.name}: files of these kinds can't be published: {', '.join(refused)}")
-    note = folder / f"{MANIFEST}.new"
-    note.write_text(json.dumps({"files": files, "facts": dict(facts)}, indent=1, sort_keys=True) + "\n")
-    note.replace(folder / MANIFEST)
+    write_note(folder / MANIFEST, {"files": files, "facts": dict(facts)}, indent=1)
+
+
+def write_note(place: Path, value: object, indent: int | None = None) -> None:
+    """Write a JSON file, whole or not at all."""
+    note = place.with_name(f"{place.name}.new")
+    note.write_text(json.dumps(value, indent=indent, sort_keys=True) + "\n")
+    note.replace(place)
 
 
 def verify(folder: Path, name: str | None = None) -> Version:
@@ -76,16 +90,7 @@ def verify(folder: Path, name: str | None = None) -> Version:
     Raises RegistryError saying which file is missing, changed or unexpected.
     """
     name = name or folder.name
-    try:
-        manifest = json.loads((folder / MANIFEST).read_text())
-        files: dict[str, str] = manifest["files"]
-        facts: dict[str, object] = manifest["facts"]
-    except FileNotFoundError as error:
-        raise RegistryError(
-            f"{name}: no {MANIFEST}; the version was never finished or has been moved"
-        ) from error
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
-        raise RegistryError(f"{name}: {MANIFEST} can't be read; publish the version again") from error
+    files, facts = _manifest(folder, name)
     present = {str(path.relative_to(folder)) for path in _files(folder)}
     if missing := sorted(files.keys() - present):
         raise RegistryError(f"{name}: missing {', '.join(missing)}; publish the version again")
@@ -95,6 +100,19 @@ def verify(folder: Path, name: str | None = None) -> Version:
         if _sha256(folder / file) != wanted:
             raise RegistryError(f"{name}: {file} was changed or damaged; publish the version again")
     return Version(name, folder, facts)
+
+
+def _manifest(folder: Path, name: str) -> tuple[dict[str, str], dict[str, object]]:
+    """Digests by file, and facts."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text())
+        return manifest["files"], manifest["facts"]
+    except FileNotFoundError as error:
+        raise RegistryError(
+            f"{name}: no {MANIFEST}; the version was never finished or has been moved"
+        ) from error
+    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        raise RegistryError(f"{name}: {MANIFEST} can't be read; publish the version again") from error
 
 
 class Registry:
@@ -116,6 +134,20 @@ class Registry:
             raise RegistryError(f"no model version is called {name!r}; `deskhand models list` names them")
         return verify(self._root / name)
 
+    def unverified(self, name: str) -> Version:
+        """A published version by its manifest alone, for who looks at what it is and does not load it."""
+        return Version(name, self._root / name, _manifest(self._root / name, name)[1])
+
+    def memory_changed(self, name: str) -> None:
+        """Take the files of a version's memory into its manifest as they are now, and no others."""
+        version = self.unverified(name)
+        files = {
+            file: sha for file, sha in _manifest(version.folder, name)[0].items() if not _remembers(file)
+        }
+        present = (str(path.relative_to(version.folder)) for path in _files(version.folder))
+        files |= {file: _sha256(version.folder / file) for file in present if _remembers(file)}
+        write_note(version.folder / MANIFEST, {"files": files, "facts": dict(version.facts)}, indent=1)
+
     def current(self) -> Version:
         """The version that should be served; the starter until another was promoted."""
         return self.get(self._pointer()[-1])
@@ -123,22 +155,42 @@ class Registry:
     def promote(self, name: str) -> Version:
         """Verify a version and make it current; the pointer changes in one rename.
 
-        Raises RegistryError, also for a version that the gate has refused.
+        Raises RegistryError, also for a version that the gate has refused, and for a tainted one.
         """
         version = self.get(name)
         if version.refused:
             raise RegistryError(f"{name} was refused and can't be promoted: {'; '.join(version.refused)}")
+        if name in self.tainted():
+            raise RegistryError(
+                f"{name} has learned from a customer who was erased since; train a new version"
+            )
         self._point([*self._pointer(), name])
         return version
 
     def rollback(self) -> Version:
-        """Make the version before the current one current again."""
-        history = self._pointer()
-        if len(history) < 2:
+        """Make the version before the current one current again, passing over tainted ones."""
+        tainted = self.tainted()
+        history = [name for name in self._pointer()[:-1] if name not in tainted]
+        if not history:
             raise RegistryError("there is no earlier version to roll back to")
-        version = self.get(history[-2])
-        self._point(history[:-1])
+        version = self.get(history[-1])
+        self._point(history)
         return version
+
+    def tainted(self) -> frozenset[str]:
+        """Versions that have learned from somebody who was erased."""
+        try:
+            return frozenset(json.loads((self._root / TAINTED).read_text()))
+        except FileNotFoundError:
+            return frozenset()
+        except json.JSONDecodeError as error:
+            raise RegistryError("models/tainted.json can't be read; put it back from a backup") from error
+
+    def taint(self, names: Collection[str]) -> None:
+        """Keep these versions from being made current from now on; the starter never is one."""
+        tainted = self.tainted() | set(names)
+        if tainted != self.tainted():
+            self._write(TAINTED, sorted(tainted))
 
     def publish(self, name: str, made: Path, facts: Mapping[str, object]) -> Version:
         """Copy a finished folder in as a version: files first, manifest last, then one rename."""
@@ -169,10 +221,15 @@ class Registry:
         return history or [STARTER]
 
     def _point(self, history: list[str]) -> None:
+        self._write("current.json", {"history": history[-20:]})
+
+    def _write(self, name: str, value: object) -> None:
         self._root.mkdir(parents=True, exist_ok=True)
-        note = self._root / "current.json.new"
-        note.write_text(json.dumps({"history": history[-20:]}))
-        note.replace(self._root / "current.json")
+        write_note(self._root / name, value)
+
+
+def _remembers(file: str) -> bool:
+    return file.startswith("memory/")
 
 
 def _files(folder: Path) -> Iterator[Path]:

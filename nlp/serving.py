@@ -49,12 +49,12 @@ class _Lane:
         self.readings: list[_Job] = []
         self.drafts: list[_Job] = []
         self.read_on_at = 0.0
-        self.stuck = False
+        self.stuck = self.resting = False
 
     def has_to_read(self, busy: bool) -> bool:
         """Is it time for the brain to read on?"""
         late = time.monotonic() - self.read_on_at > PATIENCE
-        return self.brain.unread > 0 and not self.stuck and (late or not busy)
+        return self.brain.unread > 0 and not (self.stuck or self.resting) and (late or not busy)
 
     def read_on(self) -> None:
         """Read a slice; one that can't be read is the last one."""
@@ -134,8 +134,21 @@ class Serving:
         return sum(len(lane.readings) + len(lane.drafts) for lane in self._lanes())
 
     async def swap(self, load: Callable[[], Brain]) -> None:
-        """Load a brain off the loop, then serve it; the old one stays where `load` raises."""
-        brain = await asyncio.get_running_loop().run_in_executor(self._loader, load)
+        """Load a brain off the loop, then serve it; the old one stays where `load` raises.
+
+        The old one does not read on meanwhile: both keep what they have read in the same place.
+        """
+        loop, old = asyncio.get_running_loop(), self._lane
+        if old is not None:
+            old.resting = True
+            await loop.run_in_executor(self._thread, _nothing)  # behind a slice that it is reading
+        try:
+            brain = await loop.run_in_executor(self._loader, load)
+        except BaseException:
+            if old is not None:
+                old.resting = False
+                self._wake.set()
+            raise
         if self._lane is not None:
             self._busy.append(self._lane)
         self._lane = _Lane(brain)
@@ -214,6 +227,10 @@ class Serving:
                 for job, result in answered:
                     if not job.result.done():
                         job.result.set_result(result)
+
+
+def _nothing() -> None:
+    """Work that only waits for its turn."""
 
 
 def _fail(jobs: Sequence[_Job], error: Exception) -> None:

@@ -118,6 +118,19 @@ class Database:
         finally:
             await connection.close()
 
+    async def settle(self) -> bool:
+        """Let no copy of what was deleted stay beside the database: SQLite's write-ahead log is emptied.
+
+        False where readers were in the way for a second: it is emptied later. PostgreSQL has its VACUUM.
+        """
+        if self._writer is None:
+            return True
+        for _ in range(_TRIES):
+            if await self._writer.checkpoint():
+                return True
+            await asyncio.sleep(0.2)
+        return False
+
     async def ping(self) -> None:
         """Return when the database answers; raises Unavailable otherwise."""
         if self._writer is not None and not self._writer.alive:

@@ -1,7 +1,8 @@
 """Connections, set up the way our promises need them. Knows no table and no transaction of ours.
 
-SQLite: WAL, synchronous FULL, foreign keys on, one writing connection that begins IMMEDIATE, readers
-that can't write. PostgreSQL: synchronous commit, timeouts, checked connections.
+SQLite: WAL, synchronous FULL, foreign keys on, one writing connection that begins IMMEDIATE and
+overwrites what it deletes, readers that can't write. PostgreSQL: synchronous commit, timeouts, checked
+connections.
 """
 
 from __future__ import annotations
@@ -76,6 +77,8 @@ def _set_up(engine: Engine, *, writing: bool) -> None:
         cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
         if writing:
             cursor.execute("PRAGMA journal_mode=WAL")
+            # who is erased must not stay readable in the file's free pages
+            cursor.execute("PRAGMA secure_delete=ON")
         cursor.execute("PRAGMA synchronous=FULL")
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.execute("PRAGMA trusted_schema=OFF")

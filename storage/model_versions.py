@@ -1,11 +1,12 @@
 """Model versions and which of them is live. Knows no file: the registry of nlp holds those.
 
-candidate -> live -> retired -> live again (a roll-back); candidate -> refused, for good.
+candidate -> live -> retired -> live again (a roll-back); candidate -> refused, for good. One that has
+learned from a customer who was erased since is tainted: it keeps its state, and can't go live any more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from sqlalchemy import select, text, update
@@ -60,13 +61,15 @@ async def list_versions(tx: Transaction, *, limit: int = 100) -> list[ModelVersi
 async def promote(tx: Transaction, name: str, *, reason: str | None = None) -> ModelVersion:
     """Make a candidate or a retired version live and retire the one that was.
 
-    Raises NotFound, and Conflict for a refused one or when another is promoted at once.
+    Raises NotFound, and Conflict for a refused or tainted one or when another is promoted at once.
     """
     wanted = await version(tx, name)
     if wanted.state == "live":
         return wanted
     if wanted.state == "refused":
         raise Conflict("a refused version can't go live")
+    if wanted.tainted_at is not None:
+        raise Conflict("this version has learned from a customer who was erased; train a new one")
     current = update(table).where(text("model_versions.state = 'live'"))
     await tx.execute(current.values(state="retired", changed_at=now()))
     return await _move(tx, wanted, "live", reason)
@@ -81,12 +84,39 @@ async def refuse(tx: Transaction, name: str, *, reason: str) -> ModelVersion:
 
 
 async def roll_back(tx: Transaction, *, reason: str) -> ModelVersion:
-    """Make the version live that was retired last; raises Conflict when there is none."""
-    last = select(table.c.version).where(table.c.state == "retired").order_by(table.c.changed_at.desc())
+    """Make the version live that was retired last and isn't tainted; raises Conflict when there is none."""
+    clean = select(table.c.version).where(table.c.state == "retired", table.c.tainted_at.is_(None))
+    last = clean.order_by(table.c.changed_at.desc())
     name = await tx.scalar(last.limit(1))
     if name is None:
         raise Conflict("there is no earlier version to go back to")
     return await promote(tx, str(name), reason=reason)
+
+
+async def taint(tx: Transaction, names: Collection[str]) -> list[str]:
+    """These versions have learned from somebody who was erased: they and what was made from them by name.
+
+    A version that is known on disk only gets its row now. Returns those that were not tainted before.
+    """
+    time = now()
+    for name in names:
+        fresh: dict[str, Any] = {
+            "version": name,
+            "state": "candidate",
+            "parent": None,
+            "metrics": {},
+            "reason": None,
+        }
+        await tx.insert_new(table, fresh | {"created_at": time, "changed_at": time})
+    heirs = list(names)
+    tainted: set[str] = set()
+    while heirs:
+        tainted.update(heirs)
+        rows = await tx.all(select(table.c.version).where(table.c.parent.in_(heirs)))
+        heirs = [row["version"] for row in rows if row["version"] not in tainted]
+    clean = table.c.version.in_(tainted) & table.c.tainted_at.is_(None)
+    marked = update(table).where(clean).values(tainted_at=time).returning(table.c.version)
+    return sorted(row["version"] for row in await tx.all(marked))
 
 
 async def _move(tx: Transaction, old: ModelVersion, state: VersionState, reason: str | None) -> ModelVersion:

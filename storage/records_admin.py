@@ -117,6 +117,8 @@ class ModelVersion:
     reason: str | None
     created_at: datetime
     changed_at: datetime
+    tainted_at: datetime | None = None
+    """Since when it is known to have learned from a customer who was erased: it may not go live again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -219,6 +219,7 @@ suggestions = Table(
     Index(None, "conversation_id", "created_at"),
     Index(None, "message_id"),
     Index(None, "model_version", "created_at"),
+    Index(None, "created_at"),
     one_of("state", "open", "decided", "stale"),
 )
 

@@ -63,6 +63,8 @@ model_versions = Table(
     words("reason", 2_000, null=True),
     moment("created_at"),
     moment("changed_at"),
+    # since when it is known to have learned from somebody who was erased
+    moment("tainted_at", null=True),
     # exactly one version answers customers, whatever two admins press at once
     index_where("uq_model_versions_live", "state = 'live'", "state", unique=True),
     one_of("state", "candidate", "live", "retired", "refused"),

@@ -6,6 +6,7 @@ locks the conversation first, as receiving does, so that a draft can't be sent p
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any, Final
@@ -19,13 +20,14 @@ from storage.errors import AlreadyDecided, NotFound, StaleSuggestion
 from storage.records import CandidateRecord, Suggestion
 from storage.rows import to_candidate, to_suggestion
 from storage.schema import candidates as drafts
-from storage.schema import conversations
+from storage.schema import conversations, messages
 from storage.schema import suggestions as table
 from storage.stamps import new_id, now
 from storage.transaction import Transaction
 
 # written out as in its partial index: a planner can't match a parameter with that
 _IS_OPEN: Final = text("suggestions.state = 'open'")
+_UUID: Final = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 async def record(
@@ -44,10 +46,10 @@ async def record(
 ) -> Suggestion:
     """Store drafts; an open suggestion of the conversation becomes stale.
 
-    `alone` says that nothing but its score and the mode keeps the first draft from going out alone.
-
-    The new one is itself stale from the start when the customer wrote after `based_on_seq`; look at
-    its state before showing or sending it. Raises NotFound for an unknown conversation.
+    `alone` says that nothing but its score and the mode keeps the first draft from going out alone. What the
+    drafts cite of conversations that were erased meanwhile is left out. The new one is itself stale from the
+    start when the customer wrote after `based_on_seq`; look at its state before showing or sending it.
+    Raises NotFound for an unknown conversation.
     """
     last_customer_seq = await _lock(tx, conversation_id)
     await mark_stale(tx, conversation_id)
@@ -68,13 +70,23 @@ async def record(
     }
     await tx.insert(table, [row])
     fate = {"outcome": "stale", "decided_at": row["created_at"]} if stale else {}
-    await tx.insert(drafts, [_draft_row(draft) | fate | {"suggestion_id": row["id"]} for draft in candidates])
+    gone = await _gone(tx, candidates)
+    rows = [_draft_row(draft, gone) | fate | {"suggestion_id": row["id"]} for draft in candidates]
+    await tx.insert(drafts, rows)
     return await suggestion(tx, row["id"])
 
 
-def _draft_row(draft: CandidateRecord) -> dict[str, Any]:
+async def _gone(tx: Transaction, candidates: Sequence[CandidateRecord]) -> frozenset[str]:
+    """Cited replies that were erased while the drafts were made."""
+    cited = (item for draft in candidates for item in draft.evidence if item.get("kind") == "reply")
+    by_id = {UUID(one): one for item in cited if _UUID.fullmatch(one := str(item.get("id")))}
+    there = await tx.all(select(messages.c.id).where(messages.c.id.in_(by_id))) if by_id else ()
+    return frozenset(by_id.values()) - {by_id[row["id"]] for row in there}
+
+
+def _draft_row(draft: CandidateRecord, gone: frozenset[str]) -> dict[str, Any]:
     row = {entry.name: getattr(draft, entry.name) for entry in fields(draft)}
-    row["evidence"] = [dict(item) for item in draft.evidence]
+    row["evidence"] = [dict(item) for item in draft.evidence if item.get("id") not in gone]
     row["features"] = dict(draft.features)
     return row
 

@@ -79,6 +79,22 @@ class Writer:
         self._news.set()
         return await future
 
+    async def checkpoint(self) -> bool:
+        """Empty the write-ahead log into the file, between two groups; False where a reader is in the way."""
+        if not self.alive:
+            raise Unavailable("the database is closed")
+        return await self._loop.run_in_executor(self._thread, self._checkpoint)
+
+    def _checkpoint(self) -> bool:
+        connection = self._engine.raw_connection()
+        try:
+            cursor = connection.cursor()
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            row = cursor.fetchone()
+            return row is not None and not row[0]
+        finally:
+            connection.close()
+
     async def close(self) -> None:
         """Finish what was submitted, then stop and let go of the connection."""
         self._closing = True

@@ -8,8 +8,6 @@ retrieval and the generator would have shown alone. Knows a version's folder and
 
 from __future__ import annotations
 
-import hashlib
-import json
 import random
 import time
 from collections.abc import Container, Iterable, Sequence
@@ -18,6 +16,9 @@ from typing import Any
 
 import numpy as np
 
+from nlp import forgetting
+from nlp.forgetting import CONVERSATIONS as CONVERSATIONS
+from nlp.forgetting import trained_on
 from nlp.memory import Knowledge, templates_of
 from nlp.pipeline import Pipeline
 from nlp.pool import USUAL, Explained
@@ -36,8 +37,6 @@ Figures = dict[str, Any]
 
 REMEMBERED = 0.8
 """Share of the file's conversations that are remembered where no other file is given for that."""
-CONVERSATIONS = "conversations.json"
-"""In a version's memory: digests of the conversations that it was trained on."""
 BATCH = 8
 """Questions drafted for at a time."""
 
@@ -87,14 +86,7 @@ def replies(
 
 def digest(one: Conversation) -> str:
     """A conversation's name by what was said in it."""
-    said = json.dumps([(turn.role, turn.text) for turn in one.turns])
-    return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-
-
-def trained_on(version: Version) -> frozenset[str]:
-    """Digests of the conversations that a version was trained on and remembers; none for the starter."""
-    note = version.memory / CONVERSATIONS
-    return frozenset(json.loads(note.read_text())) if note.exists() else frozenset()
+    return forgetting.digest(one.turns)
 
 
 def unseen(path: Path, known: Container[str]) -> list[Conversation]:

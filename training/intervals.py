@@ -1,21 +1,21 @@
-"""How far a measured figure may be off: percentile bootstrap over rows (Efron, 1979); Wilson's for a share.
+"""How far a measured figure may be off: percentile bootstrap over rows (Efron, 1979).
 
-Pure.
+Pure; Wilson's interval of a share is nlp.shares' and passed on here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nlp.shares import LEVEL, Interval
+from nlp.shares import of_share as of_share
+
 ROUNDS = 1000
-LEVEL = 0.95
 
 Rows = NDArray[np.intp]
-Interval = tuple[float, float]
 
 
 def bootstrap(count: int, figure: Callable[[Rows], float], seed: int) -> Interval:
@@ -34,16 +34,6 @@ def bootstrap(count: int, figure: Callable[[Rows], float], seed: int) -> Interva
 def of_mean(values: NDArray[np.float64], seed: int) -> Interval:
     """The interval of a mean of one number for each row."""
     return bootstrap(len(values), lambda rows: float(values[rows].mean()), seed)
-
-
-def of_share(share: float, count: int) -> Interval:
-    """Wilson's score interval (1927) of a share of `count` cases; (0, 1) without cases."""
-    if count == 0:
-        return 0.0, 1.0
-    z = NormalDist().inv_cdf((1 + LEVEL) / 2)
-    middle = (share + z * z / (2 * count)) / (1 + z * z / count)
-    half = z / (1 + z * z / count) * (share * (1 - share) / count + z * z / (4 * count * count)) ** 0.5
-    return middle - half, middle + half
 
 
 def confusion(truth: NDArray[np.intp], guesses: NDArray[np.intp], classes: int) -> NDArray[np.intp]:

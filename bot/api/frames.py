@@ -191,6 +191,13 @@ class AutomaticEvent(Shape):
     why: str
 
 
+class ErasedEvent(Shape):
+    """A customer was erased: nothing of theirs is there any more."""
+
+    type: Literal["erased"]
+    customer_id: UUID
+
+
 class AgentWelcome(Shape):
     """The answer to a console's hello."""
 
@@ -227,6 +234,7 @@ AgentEvent = (
     | TypingEvent
     | DeliveryEvent
     | AutomaticEvent
+    | ErasedEvent
 )
 
 

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from bot.api.limits import Limits
 from bot.api.metrics import Metrics
+from bot.brains import Brains
 from bot.conversation import Conversation
 from bot.live import Live
 from bot.new_intents import NewIntents
@@ -46,6 +47,7 @@ class Services:
     db: Database
     conversations: Conversation
     new_intents: NewIntents
+    brains: Brains
     serving: Serving
     live: Live
     passwords: Passwords

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Sequence
 
 import numpy as np
@@ -96,6 +97,32 @@ async def test_a_failed_swap_leaves_the_old_brain() -> None:
         await serving.swap(broken)
     assert serving.version == "old"
     assert await read(serving, "x") == "x"
+    await serving.close()
+
+
+async def test_the_old_brain_does_not_read_on_while_a_new_one_loads_and_does_where_that_fails() -> None:
+    old = SlowBrain("old")
+    serving = await Serving.start(lambda: old)
+    await asyncio.sleep(0.05)
+    old.go.clear()
+    old.unread = 50
+    waiting = asyncio.create_task(read(serving, "x"))
+    seen: list[int] = []
+
+    def broken() -> SlowBrain:
+        seen.append(len(old.read_at))
+        time.sleep(0.1)
+        seen.append(len(old.read_at))
+        raise OSError("no such folder")
+
+    swapping = asyncio.create_task(serving.swap(broken))
+    await asyncio.sleep(0.05)
+    old.go.set()
+    with pytest.raises(OSError, match="folder"):
+        await swapping
+    assert await waiting == "x"
+    assert len(set(seen)) == 1
+    await settled(old, 0)
     await serving.close()
 
 

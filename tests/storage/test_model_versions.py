@@ -57,6 +57,26 @@ async def test_a_refused_version_never_goes_live(db: Database) -> None:
     assert await states(db) == {"v1": "refused", "v2": "live"}
 
 
+async def test_a_tainted_version_serves_on_and_never_goes_live_again(db: Database) -> None:
+    await add(db, "v1", "v2", "v3")
+    await db.write(
+        lambda tx: model_versions.add_version(tx, version="heir", parent="v2", metrics={"loss": 1.0})
+    )
+    for name in ("v1", "v2", "v3"):
+        await db.write(lambda tx, n=name: model_versions.promote(tx, n))
+    marked = await db.write(lambda tx: model_versions.taint(tx, ["v2", "v3", "on disk"]))
+    assert marked == ["heir", "on disk", "v2", "v3"]
+    assert await db.write(lambda tx: model_versions.taint(tx, ["v2"])) == []
+    assert (await states(db))["v3"] == "live"
+    for name in ("v2", "heir", "on disk"):
+        with pytest.raises(Conflict, match="erased"):
+            await db.write(lambda tx, n=name: model_versions.promote(tx, n))
+    back = await db.write(lambda tx: model_versions.roll_back(tx, reason="clean"))
+    assert back.version == "v1"
+    with pytest.raises(Conflict):
+        await db.write(lambda tx: model_versions.roll_back(tx, reason="none is left"))
+
+
 async def test_two_admins_who_promote_at_once_leave_one_version_live(db: Database) -> None:
     names = ["v1", "v2", "v3", "v4"]
     await add(db, *names)

@@ -1,6 +1,7 @@
 // The agents' side of the REST api. Every refusal becomes a Problem; no answer at all, too (status 0).
 
 const PATIENCE_MS = 15000;
+const ERASING_MS = 120000;
 
 export class Problem extends Error {
   constructor(status, document = {}) {
@@ -10,10 +11,10 @@ export class Problem extends Error {
   }
 }
 
-export async function call(method, path, body) {
+export async function call(method, path, body, patience = PATIENCE_MS) {
   const headers = method === "GET" ? {} : { "X-Deskhand": "1", "Content-Type": "application/json" };
   const abort = new AbortController();
-  const timer = setTimeout(() => abort.abort(), PATIENCE_MS);
+  const timer = setTimeout(() => abort.abort(), patience);
   let response, document;
   try {
     response = await fetch(path, {
@@ -50,6 +51,7 @@ export const reject = (id, position, reason) => call("POST", `/api/suggestions/$
 export const setStatus = (id, status) => call("POST", `/api/conversations/${id}/status`, { status });
 export const assign = (id, account_id) => call("POST", `/api/conversations/${id}/assignee`, { account_id });
 export const takeOver = (id) => call("POST", `/api/conversations/${id}/takeover`, {});
+export const erase = (customer_id) => call("DELETE", `/api/admin/customers/${customer_id}`, {}, ERASING_MS);
 export const handBack = (id) => call("POST", `/api/conversations/${id}/handback`, {});
 
 // {models: "ok" | "loading" | "failed", ...}; a node that isn't ready says so with 503 and the same body.

@@ -3,7 +3,7 @@
 
 import { say } from "/widget/dom.js";
 import { Socket } from "/widget/socket.js";
-import { loadList, reload } from "./actions.js";
+import { loadList, openConversation, reload } from "./actions.js";
 import * as api from "./api.js";
 import { notice } from "./notices.js";
 import { change, mendMessages, putMessages, putSummary, state } from "./store.js";
@@ -69,6 +69,9 @@ function take(event) {
     case "automatic":
       notice(event.on ? `Automatic replies have begun. ${event.why}` : `Automatic replies have stopped. ${event.why}`);
       break;
+    case "erased":
+      dropCustomer(event.customer_id);
+      break;
     case "typing":
       takeTyping(event);
       break;
@@ -96,6 +99,12 @@ function takeMessage(message) {
 function takeAnalysis({ message_id, analysis }) {
   if (state.messages.some((message) => message.id === message_id)) mendMessages([message_id], { analysis });
   else early.set(message_id, analysis);
+}
+
+// Another admin erased a customer: what this console still shows of them goes.
+function dropCustomer(id) {
+  change({ items: state.items.filter((item) => item.customer.id !== id) });
+  if (state.customer?.id === id) openConversation(null);
 }
 
 // New drafts replace the old. "None any more" leaves stale ones in sight until there are new ones.

@@ -2,11 +2,13 @@
 
 import { el } from "/widget/dom.js";
 import { fullOf } from "/widget/times.js";
+import { erasing } from "./erase.js";
 import { on, state } from "./store.js";
 import { togglePanel } from "./talkbar.js";
 import { channel, handoff, language, plain, status } from "./words.js";
 
 const panel = document.getElementById("panel");
+let erase = null;
 
 export function start() {
   on(["customer", "conversation", "messages", "suggestion", "openId"], render);
@@ -15,6 +17,8 @@ export function start() {
 function render() {
   const { customer, conversation } = state;
   if (!customer || !conversation) return panel.replaceChildren();
+  // A question that is being asked stays: messages come in meanwhile.
+  if (erase?.dataset.of !== customer.id) [erase] = erasing(customer);
   panel.replaceChildren(
     el(
       "button",
@@ -38,6 +42,7 @@ function render() {
     ]),
     ...mentioned(),
     ...model(),
+    ...(erase ? [erase] : []),
   );
 }
 

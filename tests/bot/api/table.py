@@ -44,6 +44,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "search_intents": {},
     "name_intent": {"started_at": "2026-01-01T00:00:00+00:00", "group": "0", "name": "engraving"},
     "remove_intent": {},
+    "erase_customer": {},
     "sign_out": {},
     "add_canned": {"shortcut": "hello", "title": "Hello", "text": "Hello there"},
     "change_canned": {"shortcut": "hello", "title": "Hello", "text": "Hello there"},

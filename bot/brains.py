@@ -1,0 +1,80 @@
+"""The brain that serves: loaded at the start, and anew where a customer was erased since.
+
+What a brain remembers of a shop's replies is read once, when it is loaded. An erasure, on this node or
+another, leaves its time in a row of the settings; a brain that was loaded before is replaced by one that
+never read those conversations. Knows the loader of brains; nothing of what is in them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from bot.models import LoadBrain, shipped_loader
+from bot.new_intents import NewIntents
+from bot.settings import Settings
+from nlp.errors import NlpError
+from nlp.serving import Serving
+from storage import settings_store
+from storage.database import Database
+
+log = logging.getLogger(__name__)
+
+ERASED_KEY = "erasure.latest"
+"""The setting that says when a customer was erased last."""
+
+
+class Brains:
+    """Loads the brain of a node. `load_brain` takes the place of the shipped models."""
+
+    def __init__(
+        self,
+        db: Database,
+        settings: Settings,
+        serving: Serving,
+        new_intents: NewIntents,
+        *,
+        load_brain: LoadBrain | None,
+        demo: bool,
+    ) -> None:
+        self._db, self._settings, self._serving, self._new_intents = db, settings, serving, new_intents
+        self._load_brain, self._demo = load_brain, demo
+        self._loading = asyncio.Lock()
+        self._knows: str | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    async def close(self) -> None:
+        """End what runs in the background."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def load(self) -> None:
+        """Load a brain and serve it; the old one serves until then. Raises NlpError and Unavailable."""
+        async with self._loading:
+            # Read before the replies are: what is erased meanwhile is noticed by the next look.
+            erased = await self._erased()
+            load = self._load_brain or await shipped_loader(self._db, self._settings, demo=self._demo)
+            await self._serving.swap(await self._new_intents.reading(load))
+            self._knows = erased
+
+    def refresh_soon(self) -> None:
+        """Load anew in the background, if a customer was erased since."""
+        if self._serving.ready and (self._task is None or self._task.done()):
+            self._task = asyncio.create_task(self._refresh(), name="brains")
+
+    async def _refresh(self) -> None:
+        try:
+            # Again where another was erased while we loaded.
+            while await self._erased() != self._knows:
+                await self.load()
+                log.info("models loaded anew: a customer was erased")
+        except NlpError as error:
+            log.error("the models could not be loaded anew, and still know who was erased: %s", error)
+        except Exception as error:  # housekeeping looks again
+            log.warning("the models were not loaded anew: %s", type(error).__name__)
+
+    async def _erased(self) -> str | None:
+        async with self._db.read() as tx:
+            when: str | None = await settings_store.get_setting(tx, ERASED_KEY)
+        return when

@@ -33,6 +33,7 @@ from bot.api import (
     middleware,
     pages,
     signin,
+    training,
     triage,
 )
 from bot.api.limits import Limits
@@ -46,8 +47,10 @@ from bot.delivery import Delivery
 from bot.live import Live, RedisLive
 from bot.models import LoadBrain
 from bot.new_intents import NewIntents
+from bot.night import NightShift
 from bot.passwords import Passwords
 from bot.policy import MODES, Policy
+from bot.promotion import Promotion
 from bot.settings import Settings
 from bot.worker import Worker
 from nlp.errors import NlpError
@@ -80,7 +83,7 @@ NODE = web.AppKey("node", str)
 def api_routes() -> Routes:
     """The whole table."""
     front = (customer, customer_socket, signin, agent, triage, agent_socket)
-    desk = (library, intents, learning, automatic, erasure, admin)
+    desk = (library, intents, learning, training, automatic, erasure, admin)
     return Routes(row for module in (*front, *desk) for row in module.routes)
 
 
@@ -89,9 +92,13 @@ def build_app(
     *,
     load_brain: LoadBrain | None = None,
     demo: bool = False,
+    trains: bool = False,
     web_dir: Path = WEB_DIR,
 ) -> web.Application:
-    """The application, not yet started. `load_brain` takes the place of the shipped models."""
+    """The application, not yet started. `load_brain` takes the place of the shipped models.
+
+    Where it `trains`, rounds of training that are asked for or due run beside it.
+    """
     app = web.Application(middlewares=[middleware.counted, middleware.problems], client_max_size=BODY_LIMIT)
     app.on_response_prepare.append(middleware.safe_headers)
     table = api_routes()
@@ -106,6 +113,7 @@ def build_app(
             _delivery,
             _housekeeping,
             _models_and_worker(settings),
+            _night(settings, trains),
         ]
     )
     app.on_shutdown.append(end_sockets)
@@ -163,12 +171,14 @@ def _spine(settings: Settings, load_brain: LoadBrain | None, demo: bool, web_dir
         mode = next(mode for mode in MODES if mode == settings.policy_mode)
         policy = Policy(mode=mode, review_share=settings.review_percent / 100)
         named = NewIntents(app[DB], app[SERVING])
+        brains = Brains(app[DB], settings, app[SERVING], named, load_brain=load_brain, demo=demo)
         app[SERVICES] = Services(
             settings=settings,
             db=app[DB],
             conversations=Conversation(app[DB], app[SERVING], policy, app[LIVE]),
             new_intents=named,
-            brains=Brains(app[DB], settings, app[SERVING], named, load_brain=load_brain, demo=demo),
+            brains=brains,
+            promotion=Promotion(app[DB], settings, brains),
             serving=app[SERVING],
             live=app[LIVE],
             passwords=Passwords(),
@@ -242,6 +252,19 @@ def _models_and_worker(settings: Settings) -> Lifetime:
         if desk.state.brain_ready:
             await worker.stop(grace=WORKER_GRACE)
         await serving.close()
+
+    return lifetime
+
+
+def _night(settings: Settings, trains: bool) -> Lifetime:
+    async def lifetime(app: web.Application) -> AsyncIterator[None]:
+        promotion = app[SERVICES].promotion
+        await _patiently(promotion.begin)
+        shift = NightShift(app[DB], settings, promotion, node=app[NODE])
+        if trains:
+            shift.start()
+        yield
+        await shift.stop()
 
     return lifetime
 

@@ -1,8 +1,10 @@
-"""The brain that serves: loaded at the start, and anew where a customer was erased since.
+"""The brain that serves: loaded at the start, and anew where another version was made current or a customer
+was erased since.
 
 What a brain remembers of a shop's replies is read once, when it is loaded. An erasure, on this node or
 another, leaves its time in a row of the settings; a brain that was loaded before is replaced by one that
-never read those conversations. Knows the loader of brains; nothing of what is in them.
+never read those conversations. So is one that isn't current any more: another node or the command line may
+have promoted. Knows the loader of brains; nothing of what is in them.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from bot.models import LoadBrain, shipped_loader
 from bot.new_intents import NewIntents
 from bot.settings import Settings
 from nlp.errors import NlpError
+from nlp.registry import Registry
 from nlp.serving import Serving
 from storage import settings_store
 from storage.database import Database
@@ -41,6 +44,7 @@ class Brains:
         self._load_brain, self._demo = load_brain, demo
         self._loading = asyncio.Lock()
         self._knows: str | None = None
+        self._serves: str | None = None
         self._task: asyncio.Task[None] | None = None
 
     async def close(self) -> None:
@@ -49,28 +53,33 @@ class Brains:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
-    async def load(self) -> None:
-        """Load a brain and serve it; the old one serves until then. Raises NlpError and Unavailable."""
+    async def load(self, version: str | None = None) -> None:
+        """Load the current version, or another that is to be, and serve it; the old one serves until then.
+
+        Raises NlpError and Unavailable; then the old one serves on.
+        """
         async with self._loading:
             # Read before the replies are: what is erased meanwhile is noticed by the next look.
-            erased = await self._erased()
-            load = self._load_brain or await shipped_loader(self._db, self._settings, demo=self._demo)
+            erased, name = await self._erased(), version or await self._current()
+            load = self._load_brain or await shipped_loader(
+                self._db, self._settings, demo=self._demo, name=name
+            )
             await self._serving.swap(await self._new_intents.reading(load))
-            self._knows = erased
+            self._knows, self._serves = erased, name
 
     def refresh_soon(self) -> None:
-        """Load anew in the background, if a customer was erased since."""
+        """Load anew in the background, if a customer was erased or another version promoted since."""
         if self._serving.ready and (self._task is None or self._task.done()):
             self._task = asyncio.create_task(self._refresh(), name="brains")
 
     async def _refresh(self) -> None:
         try:
             # Again where another was erased while we loaded.
-            while await self._erased() != self._knows:
+            while (await self._erased(), await self._current()) != (self._knows, self._serves):
                 await self.load()
-                log.info("models loaded anew: a customer was erased")
+                log.info("models loaded anew: a customer was erased, or another version is current")
         except NlpError as error:
-            log.error("the models could not be loaded anew, and still know who was erased: %s", error)
+            log.error("the models could not be loaded anew, and may know who was erased: %s", error)
         except Exception as error:  # housekeeping looks again
             log.warning("the models were not loaded anew: %s", type(error).__name__)
 
@@ -78,3 +87,7 @@ class Brains:
         async with self._db.read() as tx:
             when: str | None = await settings_store.get_setting(tx, ERASED_KEY)
         return when
+
+    async def _current(self) -> str:
+        registry = Registry(self._settings.data_dir / "models")
+        return self._settings.model or await asyncio.to_thread(registry.current_name)

@@ -11,8 +11,8 @@ from bot import erasure, occupancy
 from bot.app import make_data_dir
 from bot.cli_parts import add_common, failing
 from bot.cli_users import TERMINAL, open_database
-from bot.erasure import Actor
 from bot.failure import Failure
+from bot.messages import Actor
 from bot.settings import Settings
 from storage.errors import NotFound
 

@@ -24,7 +24,7 @@ def add_to(commands: Any) -> None:
     for name, about, run in (
         ("list", "all versions; the one that serves is marked", _list),
         ("show", "what is known of a version", _show),
-        ("promote", "let a version serve from the next start on", _promote),
+        ("promote", "let a version serve", _promote),
         ("rollback", "let the version before serve again", _rollback),
     ):
         example = f"deskhand models {name}" + (" 2026-11-28-1" if name in ("show", "promote") else "")
@@ -64,7 +64,7 @@ def _rollback(registry: Registry, arguments: argparse.Namespace) -> Result:
 
 
 def _serving(version: Version) -> Result:
-    return {"current": version.name, "next": "restart `deskhand serve` to serve it"}
+    return {"current": version.name, "next": "a running server takes it up within a minute"}
 
 
 def _lines(result: Result) -> str:

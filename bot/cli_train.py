@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import json
+import os
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +16,8 @@ from bot.settings import Settings
 from nlp.registry import STARTER, Registry
 
 Result = dict[str, Any]
+PAUSE = 1.0
+"""Seconds between two lines of a status."""
 
 
 def add_to(commands: Any) -> None:
@@ -37,6 +43,12 @@ def add_to(commands: Any) -> None:
         help='lines of {"conversation_id", "turns"}, plain or .gz; may be given again',
     )  # fmt: skip
     train.add_argument("--minutes", type=float, default=45.0, help="about how long it may take (45)")
+    train.add_argument(
+        "--status",
+        type=Path,
+        metavar="FILE",
+        help="keep the progress in this file, work with low priority, end with what started it",
+    )
     add_common(train)
     train.set_defaults(run=_run, text=_lines)
 
@@ -48,6 +60,7 @@ def _run(settings: Settings, arguments: argparse.Namespace) -> Result:
     from training import round as rounds
 
     registry = Registry(settings.data_dir / "models")
+    progress = Progress("").work if arguments.status is None else Status(arguments.status).work
     with failing():
         order = rounds.Order(
             tuple(arguments.data),
@@ -57,8 +70,31 @@ def _run(settings: Settings, arguments: argparse.Namespace) -> Result:
             settings.device,
             registry.current().name,
         )
-        version, facts = rounds.run(order, registry, settings.data_dir / "training", Progress("").work)
+        version, facts = rounds.run(order, registry, settings.data_dir / "training", progress)
     return {"version": version.name, "folder": str(version.folder), **facts}
+
+
+class Status:
+    """Progress in a file, for the server that started us; we end when it is gone."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._parent = path, os.getppid()
+        self._last, self._what, self._began = 0.0, "", ""
+        os.nice(15)
+
+    def work(self, what: str, done: int, total: int) -> None:
+        """Write down how far we are, not more often than somebody looks; raises KeyboardInterrupt."""
+        if os.getppid() != self._parent:
+            raise KeyboardInterrupt
+        now = time.monotonic()
+        if what == self._what and now - self._last < PAUSE and done < total:
+            return
+        if what != self._what:
+            self._began = datetime.now(UTC).isoformat()
+        self._what, self._last = what, now
+        note = self._path.with_name(f"{self._path.name}.new")
+        note.write_text(json.dumps({"what": what, "done": done, "total": total, "since": self._began}))
+        note.replace(self._path)
 
 
 def _lines(result: Result) -> str:

@@ -20,6 +20,7 @@ from uuid import UUID
 
 from bot import new_intents
 from bot.brains import ERASED_KEY
+from bot.messages import Actor
 from storage import audit, erasure, model_versions, settings_store, training_runs
 from storage.database import Database, Transaction
 from storage.erasure import Place, Theirs
@@ -28,14 +29,6 @@ from storage.stamps import now
 
 WHY = "erasure"
 """The option of a training run that says why it was asked for."""
-
-
-@dataclass(frozen=True, slots=True)
-class Actor:
-    """Who erases, for the audit log."""
-
-    name: str
-    account_id: UUID | None = None
 
 
 async def erase(db: Database, data_dir: Path, customer_id: UUID, by: Actor) -> dict[str, Any]:

@@ -18,6 +18,14 @@ PolicyMode = Literal["off", "draft", "automatic"]
 
 
 @dataclass(frozen=True, slots=True)
+class Actor:
+    """Who does something that the audit log keeps: an account, or the command line or the schedule."""
+
+    name: str
+    account_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Inbound:
     """A customer's message as a channel delivered it, already authenticated."""
 

@@ -37,8 +37,10 @@ def chosen_version(settings: Settings, name: str | None = None) -> Version:
     return registry.get(chosen) if chosen else registry.current()
 
 
-async def shipped_loader(db: Database, settings: Settings, *, demo: bool = False) -> LoadBrain:
-    """The loader of the chosen version, with the shop's knowledge as it is now."""
+async def shipped_loader(
+    db: Database, settings: Settings, *, demo: bool = False, name: str | None = None
+) -> LoadBrain:
+    """The loader of version `name`, or of the chosen one, with the shop's knowledge as it is now."""
     # It takes seconds to import: meanwhile storage is read, and pages are served.
     libraries = asyncio.create_task(asyncio.to_thread(importlib.import_module, "nlp.pipeline"))
     items = [*await _articles(db), *await _replies(db)]
@@ -46,7 +48,7 @@ async def shipped_loader(db: Database, settings: Settings, *, demo: bool = False
         facts, products = await knowledge.facts(tx), await knowledge.products(tx)
 
     def load() -> Brain:
-        version = chosen_version(settings)
+        version = chosen_version(settings, name)
         from nlp.memory import Knowledge
         from nlp.pipeline import Pipeline
 

@@ -53,7 +53,7 @@ async def _run(settings: Settings, arguments: argparse.Namespace) -> None:
     # Ctrl+C is a person at a terminal: no load balancer has to be told first.
     _stop_at(signal.SIGINT, stopping, 0.0)
     password = await _prepare_demo(settings) if arguments.demo else None
-    runner = make_runner(build_app(settings, demo=arguments.demo))
+    runner = make_runner(build_app(settings, demo=arguments.demo, trains=settings.trains == "yes"))
     site = await open_doors(runner, settings)
     _greet(settings, runner.addresses[0][1], demo=arguments.demo, password=password)
     await stop(runner, site, drain_seconds=await stopping)

@@ -43,6 +43,7 @@ class Settings:
     apologise: Annotated[str, "Whether drafts for an angry customer begin with an apology: yes or no."] = (
         "yes"
     )
+    trains: Annotated[str, "Whether rounds of training run on this node: yes or no."] = "yes"
     policy_mode: Annotated[str, "Until an admin chooses: off, draft or automatic."] = "draft"
     review_percent: Annotated[int, "Of 100 automatic replies, how many a person is asked about."] = 10
     workers: Annotated[int, "How many conversations are worked on at once."] = 16
@@ -62,6 +63,7 @@ class Settings:
         _one_of("reply_length", self.reply_length, ("short", "usual", "long"))
         _one_of("reply_tone", self.reply_tone, ("formal", "usual", "friendly"))
         _one_of("apologise", self.apologise, ("yes", "no"))
+        _one_of("trains", self.trains, ("yes", "no"))
         _one_of("log_level", self.log_level, ("debug", "info", "warning", "error"))
         _one_of("device", self.device, ("cpu", "cuda"))
         _between("port", self.port, 0, 65535)

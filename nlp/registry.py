@@ -152,8 +152,12 @@ class Registry:
         """The version that should be served; the starter until another was promoted."""
         return self.get(self._pointer()[-1])
 
-    def promote(self, name: str) -> Version:
-        """Verify a version and make it current; the pointer changes in one rename.
+    def current_name(self) -> str:
+        """The name of the version that should be served."""
+        return self._pointer()[-1]
+
+    def promotable(self, name: str) -> Version:
+        """A verified version that may be made current.
 
         Raises RegistryError, also for a version that the gate has refused, and for a tainted one.
         """
@@ -164,18 +168,31 @@ class Registry:
             raise RegistryError(
                 f"{name} has learned from a customer who was erased since; train a new version"
             )
+        return version
+
+    def promote(self, name: str) -> Version:
+        """Make a promotable version current; the pointer changes in one rename. Raises RegistryError."""
+        version = self.promotable(name)
         self._point([*self._pointer(), name])
         return version
 
+    def previous(self) -> str:
+        """The version that a roll-back leads to, passing over tainted ones; raises RegistryError."""
+        return self._before()[-1]
+
     def rollback(self) -> Version:
         """Make the version before the current one current again, passing over tainted ones."""
+        history = self._before()
+        version = self.get(history[-1])
+        self._point(history)
+        return version
+
+    def _before(self) -> list[str]:
         tainted = self.tainted()
         history = [name for name in self._pointer()[:-1] if name not in tainted]
         if not history:
             raise RegistryError("there is no earlier version to roll back to")
-        version = self.get(history[-1])
-        self._point(history)
-        return version
+        return history
 
     def tainted(self) -> frozenset[str]:
         """Versions that have learned from somebody who was erased."""

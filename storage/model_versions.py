@@ -38,6 +38,17 @@ async def add_version(
     return ModelVersion(**row)
 
 
+async def see(
+    tx: Transaction, name: str, *, parent: str | None = None, metrics: Mapping[str, Any] | None = None
+) -> None:
+    """Write down a version that is there, as a candidate; one that is known stays as it is."""
+    fresh: dict[str, Any] = {"version": name, "state": "candidate", "parent": parent, "reason": None}
+    time = now()
+    await tx.insert_new(
+        table, fresh | {"metrics": dict(metrics or {}), "created_at": time, "changed_at": time}
+    )
+
+
 async def version(tx: Transaction, name: str) -> ModelVersion:
     """The version; raises NotFound."""
     row = await tx.first(select(table).where(table.c.version == name))
@@ -100,14 +111,7 @@ async def taint(tx: Transaction, names: Collection[str]) -> list[str]:
     """
     time = now()
     for name in names:
-        fresh: dict[str, Any] = {
-            "version": name,
-            "state": "candidate",
-            "parent": None,
-            "metrics": {},
-            "reason": None,
-        }
-        await tx.insert_new(table, fresh | {"created_at": time, "changed_at": time})
+        await see(tx, name)
     heirs = list(names)
     tainted: set[str] = set()
     while heirs:

@@ -43,11 +43,14 @@ class Taught:
     aside: list[Question]
     echoes: int
     """Replies of the log that a machine wrote and an agent accepted as they were."""
+    sources: list[str]
+    """What the files call their conversations."""
 
 
 def collect(paths: Sequence[Path], reader: Reader, seed: int) -> Taught:
     """Read the files, each conversation once, and set some of them aside; raises BadFile."""
-    found = unique(one for path in paths for one in files.rows(path, files.conversation_row))
+    given = [one for path in paths for one in files.rows(path, files.conversation_row)]
+    found = unique(given)
     if len(found) < FEWEST_CONVERSATIONS:
         raise BadFile(
             f"{', '.join(path.name for path in paths)}: {len(found)} conversations with an agent's "
@@ -69,6 +72,7 @@ def collect(paths: Sequence[Path], reader: Reader, seed: int) -> Taught:
         ],
         dev[:MOST_ASIDE],
         len(echoed),
+        sorted({one.id for one in given}),
     )
 
 

@@ -22,6 +22,7 @@ from typing import Any
 
 from nlp import slots
 from nlp.device import cores, frugal
+from nlp.forgetting import CONVERSATIONS, SOURCES, trained_on
 from nlp.generator import Generator
 from nlp.matcher import Matcher
 from nlp.memory import Knowledge, build_index
@@ -35,7 +36,6 @@ from training import evaluate_replies as asking
 from training import files, leaks, plan, trial
 from training.bases import Base, load_base, save_reply_model
 from training.card import write_reply_card
-from training.files import Conversation
 from training.finetune import TuneConfig, tune
 from training.gate import Leaks, Trial, decide, group_gains
 from training.lessons import Shown, Taught, collect, match_lessons
@@ -47,7 +47,8 @@ from training.ranker import blank, fit_to_truths
 from training.replies import Judge
 from training.report import write_report
 
-PLAN, SPENT, REPORTS = "plan.json", "spent.json", "reports"
+PLAN, SPENT = "plan.json", "spent.json"
+REPORTS, PLOTS = "reports", "plots.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +130,9 @@ def run(order: Order, registry: Registry, work: Path, progress: Progress) -> tup
     write_reply_card(candidate.made / "reply", facts)
     version = registry.publish(registry.fresh_name(), candidate.made, facts)
     told = {**facts["replies"], "gate": facts["gate"], "plots": candidate.plots}
-    write_report(work / REPORTS / version.name, f"{version.name} against {facts['champion']}", told)
+    place = work / REPORTS / version.name
+    write_report(place, f"{version.name} against {facts['champion']}", told)
+    (place / PLOTS).write_text(json.dumps(candidate.plots))
     shutil.rmtree(folder)
     return version, facts
 
@@ -150,7 +153,7 @@ def train(order: Order, registry: Registry, folder: Path, progress: Progress) ->
     plots = {**drawn(found, champion.name, order.seed), "loss": losses}
     progress("remembering the replies", 0, 1)
     shutil.copytree(folder / "index", bench.made / "memory", dirs_exist_ok=True)
-    remember(taught.everything, bench.reader, matcher, bench.made / "memory")
+    remember(taught, bench.reader, matcher, bench.made / "memory")
     steps = json.loads((folder / PLAN).read_text())
     facts = noted(order, base, taught, steps, figures)
     facts = {**facts, "champion": champion.name, "gate": verdict.told()}
@@ -236,7 +239,7 @@ def measured(taught: Taught, champion: Version, bench: Bench) -> tuple[dict[str,
     judge = Judge(questions, bench.reader.encoder.embed)
     before = trial.side(theirs, questions, other, judge, seed)
     after = trial.side(ours, questions, mine, judge, seed)
-    seen = asking.trained_on(champion)
+    seen = trained_on(champion)
     kept = [at for at, question in enumerate(questions) if question.dialogue.id not in seen]
     return rounded({"n": len(questions), **figures}), trial.compared(before, after, questions, kept)
 
@@ -263,11 +266,12 @@ def given_away(shown: Shown, bench: Bench) -> Leaks:
 # --- publish ---
 
 
-def remember(conversations: Sequence[Conversation], reader: Reader, matcher: Matcher, memory: Path) -> None:
-    """Keep the replies of all conversations, delexicalised, and digests of the conversations."""
-    index = build_index(Knowledge({}, (), list(asking.items(conversations))), reader, cache=memory)
+def remember(taught: Taught, reader: Reader, matcher: Matcher, memory: Path) -> None:
+    """Keep the replies of all conversations, delexicalised, and the conversations' names."""
+    index = build_index(Knowledge({}, (), list(asking.items(taught.everything))), reader, cache=memory)
     matcher.remembered(index.replies, memory)
-    (memory / asking.CONVERSATIONS).write_text(json.dumps(sorted(one.id for one in conversations)))
+    (memory / CONVERSATIONS).write_text(json.dumps(sorted(one.id for one in taught.everything)))
+    (memory / SOURCES).write_text(json.dumps(taught.sources))
 
 
 def noted(

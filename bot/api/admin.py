@@ -1,4 +1,4 @@
-"""What admins do: accounts, the policy of automatic replies, model versions, training runs, the audit log.
+"""What admins do: accounts, the policy of automatic replies, the audit log.
 
 Every change is written to the audit log in the transaction that makes it.
 """
@@ -6,7 +6,6 @@ Every change is written to the audit log in the transaction that makes it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -20,9 +19,9 @@ from bot.api.services import services
 from bot.api.signin import account_view, end_sockets, note
 from bot.casefile import MODE_KEY, TOLERATED_KEY
 from bot.passwords import new_password
-from storage import accounts, audit, model_versions, settings_store, training_runs
+from storage import accounts, audit, settings_store
 from storage.database import Transaction
-from storage.records import Account, AuditEntry, ModelVersion, TrainingRun
+from storage.records import Account, AuditEntry
 
 routes = Routes()
 
@@ -173,44 +172,6 @@ async def set_policy(call: Call[NewPolicy, NoQuery]) -> web.StreamResponse:
 
 
 @routes.route(
-    "GET", "/api/admin/models", access=ADMINS, summary="Model versions", responses={200: shapes_house.Items}
-)
-async def list_models(call: Call[NoBody, NoQuery]) -> web.StreamResponse:
-    """Newest first, with the figures they were judged by."""
-    async with services(call.request).db.read() as tx:
-        found = await model_versions.list_versions(tx)
-    return answer({"items": [_version_view(version) for version in found]})
-
-
-@routes.route(
-    "GET",
-    "/api/admin/training-runs",
-    access=ADMINS,
-    summary="Training runs",
-    responses={200: shapes_house.Items},
-)
-async def list_runs(call: Call[NoBody, NoQuery]) -> web.StreamResponse:
-    """Newest first."""
-    async with services(call.request).db.read() as tx:
-        found = await training_runs.list_runs(tx)
-    return answer({"items": [_run_view(run) for run in found]})
-
-
-@routes.route(
-    "POST", "/api/admin/training-runs", access=ADMINS, summary="Train now", responses={201: shapes_house.Run}
-)
-async def request_run(call: Call[NoBody, NoQuery]) -> web.StreamResponse:
-    """Queues a row; the training process takes it."""
-
-    async def work(tx: Transaction) -> TrainingRun:
-        run = await training_runs.request_run(tx, requested_by=call.account.id, options={})
-        await note(tx, call.account, "training_requested", f"training_run:{run.id}")
-        return run
-
-    return answer({"run": _run_view(await services(call.request).db.write(work))}, status=201)
-
-
-@routes.route(
     "GET",
     "/api/admin/audit",
     access=ADMINS,
@@ -223,31 +184,6 @@ async def read_audit(call: Call[NoBody, AuditQuery]) -> web.StreamResponse:
     async with services(call.request).db.read() as tx:
         found = await audit.entries(tx, before=call.query.before, limit=call.query.limit)
     return answer({"items": [_entry_view(entry) for entry in found]})
-
-
-def _version_view(version: ModelVersion) -> dict[str, Any]:
-    return {
-        "version": version.version,
-        "state": version.state,
-        "parent": version.parent,
-        "metrics": dict(version.metrics),
-        "reason": version.reason,
-        "created_at": version.created_at.isoformat(),
-    }
-
-
-def _run_view(run: TrainingRun) -> dict[str, Any]:
-    return {
-        "id": str(run.id),
-        "state": run.state,
-        "requested_by": _text(run.requested_by),
-        "version": run.version,
-        "report": dict(run.report),
-        "error": run.error,
-        "created_at": run.created_at.isoformat(),
-        "started_at": _at(run.started_at),
-        "finished_at": _at(run.finished_at),
-    }
 
 
 def _entry_view(entry: AuditEntry) -> Mapping[str, Any]:
@@ -264,7 +200,3 @@ def _entry_view(entry: AuditEntry) -> Mapping[str, Any]:
 
 def _text(value: UUID | None) -> str | None:
     return None if value is None else str(value)
-
-
-def _at(value: datetime | None) -> str | None:
-    return None if value is None else value.isoformat()

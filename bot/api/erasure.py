@@ -9,8 +9,8 @@ from bot.api import errors, shapes_learning
 from bot.api.callers import ADMINS
 from bot.api.routing import Call, NoBody, NoQuery, Routes, answer
 from bot.api.services import services
-from bot.erasure import Actor
 from bot.live import AGENTS
+from bot.messages import Actor
 from nlp.errors import NlpError
 
 routes = Routes()

@@ -15,6 +15,7 @@ from bot.conversation import Conversation
 from bot.live import Live
 from bot.new_intents import NewIntents
 from bot.passwords import Passwords
+from bot.promotion import Promotion
 from bot.settings import Settings
 from nlp.serving import Serving
 from storage.database import Database
@@ -48,6 +49,7 @@ class Services:
     conversations: Conversation
     new_intents: NewIntents
     brains: Brains
+    promotion: Promotion
     serving: Serving
     live: Live
     passwords: Passwords

@@ -43,12 +43,6 @@ class Team(Shape):
     items: list[Colleague]
 
 
-class Run(Shape):
-    """A training run."""
-
-    run: dict[str, Any]
-
-
 class Accounts(Shape):
     """All accounts."""
 

@@ -60,9 +60,9 @@ class Chosen(Body):
 
 
 class OfVersion(Query):
-    """Which version."""
+    """Which version, of those that rounds have made."""
 
-    version: Name
+    version: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\d-\d{1,6}$")]
 
 
 @routes.route(

@@ -139,13 +139,14 @@ DRAW = """async () => {
   const judged = [[0, 4.2], [100, 2.6], [200, null], [300, 2.2]].map(([x, y]) => ({ x, y }));
   const bins = [3, 9, 14, 6, 1].map((y, at) => ({ x: at / 5, to: (at + 1) / 5, y }));
   document.getElementById("charts").replaceChildren(
-    chart({ title: "Loss", x, y: { label: "loss" }, marks: [{ y: 2, name: "base" }], layers: [
-      { kind: "line", name: "training", tone: 1, points: loss },
-      { kind: "line", name: "judged", tone: 2, dashed: true, points: judged },
-    ] }),
+    chart({ title: "Loss", x, y: { label: "loss" }, marks: [{ y: 2, name: "base" }],
+      layers: [
+        { kind: "line", name: "training", tone: 1, points: loss },
+        { kind: "line", name: "judged", tone: 2, dashed: true, points: judged },
+      ] }),
     chart({ title: "Scores", x: { kind: "number", label: "score" }, y: { label: "drafts" },
       layers: [{ kind: "bars", name: "drafts", points: bins }] }),
-    chart({ title: "Nothing", x, y: {}, layers: [{ kind: "line", name: "a", points: [] }], empty: "Not yet." }),
+    chart({ title: "Nothing", x, y: {}, layers: [{ kind: "line", points: [] }], empty: "Not yet." }),
     bars({ title: "None", rows: [], empty: "No intent yet." }),
   );
 }"""

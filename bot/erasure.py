@@ -124,8 +124,9 @@ def forget_files(data_dir: Path, theirs: Theirs) -> Files:
     for turns in theirs.said.values():
         said = [Turn("customer" if role == "customer" else "agent", text) for role, text in turns]
         names |= {forgetting.digest(said)} if said else set()
-    tainted = forgetting.forget(data_dir / "models", names)
-    forgetting.forget_cache(data_dir / "index", names | {str(one) for one in theirs.replies})
+    items = names | {str(one) for one in theirs.replies}
+    tainted = forgetting.forget(data_dir / "models", items)
+    forgetting.forget_cache(data_dir / "index", items)
     return Files(_remove_snapshots(data_dir / "training", names), tainted)
 
 

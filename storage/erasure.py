@@ -91,7 +91,8 @@ async def cited(
     last = max(after, min(replies)) if after else min(replies)
     while page := await tx.all(_some_after(last)):
         last = page[-1]["id"]
-        drafts = select(candidates).where(candidates.c.suggestion_id.in_([row["id"] for row in page]))
+        leaning = select(candidates.c.suggestion_id, candidates.c.position, candidates.c.evidence)
+        drafts = leaning.where(candidates.c.suggestion_id.between(page[0]["id"], last))
         found += [
             (row["suggestion_id"], row["position"])
             for row in await tx.all(drafts)

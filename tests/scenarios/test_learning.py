@@ -132,6 +132,48 @@ async def test_an_admin_sees_whether_the_newer_version_is_the_better_one(
     await expect(page.locator(".bars .who")).to_have_text("refund status")
 
 
+DRAW = """async () => {
+  const { chart, bars } = await import("/console/charts.js");
+  const x = { kind: "number", label: "step" };
+  const loss = [[0, 4.1], [100, 2.4], [200, 1.9], [300, 1.75]].map(([x, y]) => ({ x, y }));
+  const judged = [[0, 4.2], [100, 2.6], [200, null], [300, 2.2]].map(([x, y]) => ({ x, y }));
+  const bins = [3, 9, 14, 6, 1].map((y, at) => ({ x: at / 5, to: (at + 1) / 5, y }));
+  document.getElementById("charts").replaceChildren(
+    chart({ title: "Loss", x, y: { label: "loss" }, marks: [{ y: 2, name: "base" }],
+      layers: [
+        { kind: "line", name: "training", tone: 1, points: loss },
+        { kind: "line", name: "judged", tone: 2, dashed: true, points: judged },
+      ] }),
+    chart({ title: "Scores", x: { kind: "number", label: "score" }, y: { label: "drafts" },
+      layers: [{ kind: "bars", name: "drafts", points: bins }] }),
+    chart({ title: "Nothing", x, y: {}, layers: [{ kind: "line", points: [] }], empty: "Not yet." }),
+    bars({ title: "None", rows: [], empty: "No intent yet." }),
+  );
+}"""
+
+
+async def test_charts_draw_curves_and_histograms_for_other_pages(house: House) -> None:
+    page = await admin(house)
+    await page.goto(f"{house.url}/console/learning.html")
+    await expect(page.locator(".hint")).to_be_visible()
+    await page.evaluate(DRAW)
+    loss, scores, nothing, none = (page.locator("figure.chart").nth(at) for at in range(4))
+    await expect(loss.locator("path.line")).to_have_count(2)
+    await expect(loss.locator("circle.alone")).to_have_count(1)
+    await expect(loss.locator(".legend li")).to_have_text(["training", "judged"])
+    await expect(loss.locator("tbody tr").nth(2)).to_have_text("2001.9")
+    await loss.locator("svg").focus()
+    await page.keyboard.press("ArrowRight")
+    await page.keyboard.press("ArrowRight")
+    await expect(loss.locator(".readout")).to_have_text("100: training 2.4 · judged 2.6")
+    await page.keyboard.press("Escape")
+    await expect(loss.locator(".readout")).to_be_empty()
+    await expect(scores.locator("g.filled rect")).to_have_count(5)
+    await expect(scores.locator("text.label")).to_have_text("drafts by score")
+    await expect(nothing).to_contain_text("Not yet.")
+    await expect(none).to_contain_text("No intent yet.")
+
+
 async def test_an_admin_who_is_asked_twice_erases_a_customer(house: House) -> None:
     shop = await house.shop(await house.context())
     await open_chat(shop)

@@ -44,6 +44,7 @@ async def test_an_admin_names_what_was_found_by_enter_and_removes_it(house: Hous
     await add_account(house.app[DB], email="ada@example.com", name="Ada", role="admin", password=PASSWORD)
     page = await house.sign_in(await house.context(), "ada@example.com", PASSWORD)
     await page.get_by_role("link", name="Admin").click()
+    await page.get_by_role("link", name="New intents").click()
     await page.get_by_role("button", name="Search the log").click()
     await expect(page.locator(".group")).to_have_count(1, timeout=SEARCH_MS)
     name = page.get_by_label("Intent")

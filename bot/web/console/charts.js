@@ -127,18 +127,29 @@ function axes({ x, y }, scale, width) {
     out.push(svg("line", { class: value > scale.bottom ? "grid" : "axis", x1: EDGE.left, x2: width - EDGE.right, y1: at, y2: at }));
     out.push(svg("text", { class: "tick", x: EDGE.left - 7, y: at + 4, "text-anchor": "end" }, said(y, value)));
   }
-  // A day's bar stands on its day: the label is below its middle, and the last day is the last label.
-  const last = scale.right - scale.wide;
-  const count = Math.max(1, Math.min(6, Math.floor(scale.width / 90), x.kind === "day" ? Math.round(last - scale.left) : 6));
-  for (let step = 0; step <= count; step++) {
-    const raw = scale.left + (step / count) * (last - scale.left);
-    const value = x.kind === "day" ? Math.round(raw) : raw;
-    const anchor = step === 0 ? "start" : step === count ? "end" : "middle";
+  for (const value of ticksOf(x, scale)) {
+    const at = scale.at(value + scale.wide / 2);
+    const anchor = at < EDGE.left + 24 ? "start" : at > width - EDGE.right - 24 ? "end" : "middle";
     const words = x.kind === "day" ? shortDay(value) : said(x, value);
-    out.push(svg("text", { class: "tick", x: scale.at(value + scale.wide / 2), y: HEIGHT - 9, "text-anchor": anchor }, words));
+    out.push(svg("text", { class: "tick", x: at, y: HEIGHT - 9, "text-anchor": anchor }, words));
   }
   const label = [y.label, x.label && `by ${x.label}`].filter(Boolean).join(" ");
   return [...out, svg("text", { class: "label", x: EDGE.left, y: 12 }, label)];
+}
+
+// Days are counted back from the last one, in whole steps; numbers are round. A day's bar stands on its day.
+function ticksOf(x, scale) {
+  const last = scale.right - scale.wide;
+  const count = Math.max(1, Math.min(6, Math.floor(scale.width / 90)));
+  const ticks = [];
+  if (x.kind === "day") {
+    const step = Math.max(1, Math.ceil((last - scale.left) / count));
+    for (let day = last; day >= scale.left; day -= step) ticks.unshift(day);
+    return ticks;
+  }
+  const step = nice((last - scale.left) / count);
+  for (let at = Math.ceil(scale.left / step); at * step <= last + step * 1e-6; at++) ticks.push(Number((at * step).toPrecision(12)));
+  return ticks;
 }
 
 function drawLayer(layer, scale, { x }) {

@@ -22,7 +22,7 @@ _SENT_FROM = re.compile(
 _DISCLAIMER = re.compile(
     r"\bintended (?:recipient|only for|solely for)|\b(?:is|are|be|contains?) (?:strictly )?(?:confidential|privileged)\b"
     r"|\bconfidentiality notice|\bconsider the environment before printing|\bscanned for viruses"
-    r"|\b(?:do|please) not reply to this (?:e-?mail|message)|\bunsubscribe\b.{0,40}\b(?:here|link|list)\b",
+    r"|\bdo not reply to this (?:e-?mail|message)\b",
     re.IGNORECASE,
 )
 _SIGN_OFF = re.compile(
@@ -33,11 +33,11 @@ _SIGN_OFF = re.compile(
 _DELIMITER = re.compile(r"\s*(?:--|—|–|_{3,}|-{3,})\s*")
 _QUOTED = re.compile(r"\s*(?:On .{6,90} wrote:|-{2,}\s?Original Message\s?-{2,}|From: .{3,90})\s*", re.IGNORECASE)
 _AUTOMATIC = re.compile(
-    r"\bauto(?:matic|mated)?[- ]?(?:reply|response|answer)\b|\bthis is an automat(?:ic|ed)\b"
-    r"|\bout of (?:the )?office\b.{0,60}\b(?:until|till|from|return|reply)\b"
-    r"|\b(?:ticket|case|request|enquiry|inquiry)\b.{0,40}\bhas been (?:received|opened|created|registered)\b",
+    r"\A\W*(?:subject:\W*)?(?:this is an? )?auto(?:matic|mated)?[- ]?(?:reply|response|answer|message|e-?mail)\b"
+    r"|\A.{0,60}\bI(?: am|['’]m) .{0,20}\bout of (?:the )?office\b",
     re.IGNORECASE | re.DOTALL,
 )
+"""Only at the head: "this is not an automated response" is what a person says."""
 _SPOKEN = re.compile(
     r"\b(?:i|you|we|me|us|your|our|my|it|is|are|was|were|am|be|can|could|will|would|shall|should|may|have|has"
     r"|had|do|does|did|don't|let|please|thank|thanks|sorry|welcome|hello|hi|bye|goodbye|yes|no|not|what|when"
@@ -45,11 +45,17 @@ _SPOKEN = re.compile(
     re.IGNORECASE,
 )
 _LETTER = re.compile(r"[^\W\d_]")
+_HOUSE = re.compile(
+    r"\b(?:ltd|limited|llc|llp|inc|gmbh|plc|pvt|s\.?a|team|support|care|service|services|department|desk"
+    r"|registered|tel|phone|fax|opening hours)\b|[|·•]",
+    re.IGNORECASE,
+)
+"""What a line under a mail has: "Step 2: open the box" has none of it, nor has a link that answers."""
 
 
 def automatic(text: str) -> bool:
-    """Was this written by a machine in a person's absence? Only the beginning of a turn can say so."""
-    return bool(_AUTOMATIC.search(text[:240]))
+    """Was this written by a machine in a person's absence?"""
+    return bool(_AUTOMATIC.match(text))
 
 
 def recurring(texts: Iterable[str]) -> frozenset[str]:
@@ -61,13 +67,16 @@ def recurring(texts: Iterable[str]) -> frozenset[str]:
         lines = [line for line in text.splitlines() if line.strip()]
         closing.update({_plain(line) for line in lines[1:][-_LAST:]})
     return frozenset(
-        line for line, times in closing.items() if times >= max(OFTEN, SHARE * turns) and silent(line)
+        line
+        for line, times in closing.items()
+        if times >= max(OFTEN, SHARE * turns) and silent(line) and _HOUSE.search(line)
     )
 
 
 def silent(line: str) -> bool:
     """Does a line of Latin letters say nothing to anybody? "Acme Ltd, 12 Mill Road" has no word of a sentence."""
-    return line.isascii() and bool(_LETTER.search(line)) and not _SPOKEN.search(line)
+    letters = _LETTER.findall(line)
+    return bool(letters) and all(ord(sign) < 0x250 for sign in letters) and not _SPOKEN.search(line)
 
 
 def without_boilerplate(text: str, shared: Collection[str] = ()) -> str:
@@ -79,7 +88,7 @@ def without_boilerplate(text: str, shared: Collection[str] = ()) -> str:
             break
     while lines and (not lines[-1].strip() or _under(lines[-1], shared)):
         lines.pop()
-    for at in range(max(0, len(lines) - _LAST), len(lines)):
+    for at in range(max(1, len(lines) - _LAST), len(lines)):
         if _closes(lines[at], lines[at + 1 :]):
             lines = lines[:at]
             break

@@ -25,6 +25,7 @@ from safetensors.numpy import save_file
 from nlp import slots
 from nlp.context import QUERY_WIDTH, WIDTH, query_vectors
 from nlp.errors import ModelError
+from nlp.passwords import masked
 from nlp.reading import Reader
 from nlp.recognisers import Catalogue, recognise
 from nlp.retrieval import Entry, Index, Vectors, passages
@@ -38,7 +39,7 @@ LOOKED_UP = {"date": "eta_date", "amount": "refund_amount"}
 CACHE_FILE = "index.safetensors"
 TITLE = 60
 """Characters of a past reply that stand for it where it has no title."""
-FORMAT = "9"
+FORMAT = "10"
 """Part of every cache key: raise it when the way that items are read changes."""
 BLOCK = 8
 """Replies that are read in the order of the shop; about those of one conversation."""
@@ -281,7 +282,7 @@ def _turn_template(
     facts: Mapping[str, str],
 ) -> tuple[Role, str]:
     if turn.role == "customer":
-        return "customer", slots.delexicalise(turn.text, found)
+        return "customer", masked(slots.delexicalise(turn.text, found))
     return "agent", _agent_template(turn.text, found, values, catalogue, facts)
 
 
@@ -307,7 +308,7 @@ def _agent_template(
         kind = "agent_name" if entity.type == "person" else entity.type
         if (kind == "agent_name" or kind in PLACES) and entity.text.lower() not in known:
             certain.append(replace(entity, type=kind))
-    return slots.delexicalise(text, [*certain, *_numbers(text)], facts)
+    return masked(slots.delexicalise(text, [*certain, *_numbers(text)], facts))
 
 
 def _numbers(text: str) -> list[Entity]:
@@ -343,7 +344,8 @@ def delexicaliser(
     """A function from raw text to template, without a model: forms, products, known values, facts."""
 
     def delexicalise(text: str) -> str:
-        return slots.delexicalise(text, [*recognise(text, catalogue), *mentions(text, values or {})], facts)
+        found = [*recognise(text, catalogue), *mentions(text, values or {})]
+        return masked(slots.delexicalise(text, found, facts))
 
     return delexicalise
 

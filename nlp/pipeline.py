@@ -24,6 +24,7 @@ from nlp.language import warm_up
 from nlp.manner import Manner
 from nlp.matcher import Matcher
 from nlp.memory import IndexBuilder, Knowledge, delexicaliser, load_index
+from nlp.passwords import masked
 from nlp.pool import USUAL, Explained, Pool
 from nlp.prompts import Prompt
 from nlp.quiet import quiet
@@ -249,7 +250,7 @@ class Pipeline:
         out: list[tuple[Role, str]] = [
             (t.role, (agent if t.role == "agent" else customer)(t.text)) for t in earlier
         ]
-        return [*out, ("customer", slots.delexicalise(newest.text, request.analysis.entities))]
+        return [*out, ("customer", masked(slots.delexicalise(newest.text, request.analysis.entities)))]
 
     def _pools(self, cases: Sequence[_Case]) -> list[Pool]:
         """All candidates of each case: found ones, and drafted ones that say something else."""

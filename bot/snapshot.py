@@ -62,7 +62,7 @@ def _row(one: Learnable) -> dict[str, Any]:
     for turn in one.turns:
         row: dict[str, Any] = {"role": turn.role, "text": turn.text, "at": turn.at.isoformat()}
         if turn.origin is not None:
-            row |= {"origin": turn.origin, "author": None if turn.author is None else str(turn.author)}
+            row |= {"origin": turn.origin, "author": turn.author}
         turns.append(row)
     return {"conversation_id": str(one.id), "turns": turns, "meta": {"customer": str(one.customer_id)}}
 

@@ -23,13 +23,14 @@ async def create_customer(
     email: str | None = None,
     channel: str = "web",
     external_id: str | None = None,
+    learn_from: bool = True,
 ) -> Customer:
     """Make a customer with one identity; raises Conflict when the identity or the token is taken.
 
     `external_id` is the channel's own name for them; without one the new id serves. `token_hash` is
-    the SHA-256 of a visitor token.
+    the SHA-256 of a visitor token; `learn_from` False keeps models from learning from them.
     """
-    customer = Customer(new_id(), display_name, email, locale, now())
+    customer = Customer(new_id(), display_name, email, locale, now(), learn_from)
     await tx.insert(
         customers,
         [
@@ -39,6 +40,7 @@ async def create_customer(
                 "email": email,
                 "locale": locale,
                 "created_at": customer.created_at,
+                "learn_from": learn_from,
             }
         ],
     )

@@ -1,128 +1,124 @@
-"""What a round of training may learn from: conversations with agents' replies, and who wrote each of those.
+"""What models may learn from: conversations of customers who allow it, each turn with its origin.
 
-Of the suggestion ledger it is told whether an agent's words are their own, a draft that they changed, or one
-that a machine wrote and they accepted. Knows no model and no file.
+The suggestion ledger tells whether an agent wrote a reply, changed a draft, or sent one as it was. Passwords,
+addresses and names are still in these texts. Knows no model and no file.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
 from uuid import UUID
 
-from sqlalchemy import exists, func, select
-from sqlalchemy.engine import RowMapping
+from sqlalchemy import exists, func, select, text
 
-from storage.schema import candidates, conversations, messages, suggestions
+from storage.schema import candidates, conversations, customers, messages, suggestions
 from storage.transaction import Transaction
 
 Origin = Literal["person", "edited", "accepted", "automatic"]
+
+# written out as in its partial index: a planner can't match a parameter with that
+_FROM_A_PERSON: Final = text("messages.kind = 'agent'")
 _SAID: Final = ("customer", "agent", "bot")
 
 
 @dataclass(frozen=True, slots=True)
 class SaidTurn:
-    """One turn; `origin` and `author` are None for the customer's, `author` for those who have left, too."""
+    """One turn. An agent's has an origin, and the id of the account that sent it where one is known."""
 
     role: Literal["customer", "agent"]
     text: str
     at: datetime
     origin: Origin | None
-    author: UUID | None
+    author: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Learnable:
-    """A conversation, oldest turn first."""
+    """A conversation to learn from, oldest turn first; notes and activity are left out."""
 
     id: UUID
     customer_id: UUID
     turns: tuple[SaidTurn, ...]
 
 
-async def learnable(tx: Transaction, after: UUID | None = None, limit: int = 200) -> list[Learnable]:
-    """Conversations in which an agent has replied, by id; `after` is the last id of the page before.
+async def learnable(tx: Transaction, after: UUID | None, limit: int) -> list[Learnable]:
+    """The next conversations after `after` (None: from the first), in the order of their ids.
 
-    Notes, activities and what was never delivered are left out. An empty list is the end.
+    Their customers allow learning, and a person has sent one reply at least. An empty list is the end.
     """
-    replied = exists().where(messages.c.conversation_id == conversations.c.id, messages.c.kind == "agent")
-    wanted = select(conversations.c.id, conversations.c.customer_id).where(replied)
-    if after is not None:
-        wanted = wanted.where(conversations.c.id > after)
-    rows = await tx.all(wanted.order_by(conversations.c.id).limit(limit))
-    ids = [row[conversations.c.id] for row in rows]
-    if not ids:
-        return []
-    said, fates = await _said(tx, ids), await _fates(tx, ids)
-    return [
-        Learnable(
-            row[conversations.c.id],
-            row[conversations.c.customer_id],
-            tuple(_turn(one, fates) for one in said.get(row[conversations.c.id], ())),
-        )
-        for row in rows
-    ]
+    replied = exists().where(messages.c.conversation_id == conversations.c.id, _FROM_A_PERSON)
+    allowed = (
+        select(conversations.c.id, conversations.c.customer_id)
+        .join(customers, customers.c.id == conversations.c.customer_id)
+        .where(customers.c.learn_from, replied.where(~messages.c.automatic))
+    )
+    page = allowed if after is None else allowed.where(conversations.c.id > after)
+    rows = await tx.all(page.order_by(conversations.c.id).limit(limit))
+    said = await turns_of(tx, [row["id"] for row in rows])
+    return [Learnable(row["id"], row["customer_id"], said[row["id"]]) for row in rows]
 
 
 async def reviewed_since(tx: Transaction, since: datetime) -> int:
     """Conversations in which an agent has decided on a suggestion since then."""
-    decided = candidates.c.decided_at > since
-    by_people = candidates.c.outcome.in_(("accepted", "edited", "rejected"))
     query = (
         select(func.count(suggestions.c.conversation_id.distinct()))
         .join(candidates, candidates.c.suggestion_id == suggestions.c.id)
-        .where(decided, by_people)
+        .where(
+            candidates.c.decided_at > since,
+            candidates.c.outcome.in_(["accepted", "edited", "rejected"]),
+        )
     )
     return int(await tx.scalar(query) or 0)
 
 
-_Fates = dict[tuple[UUID, str], list[tuple[int, Origin]]]
+async def turns_of(tx: Transaction, ids: Sequence[UUID]) -> dict[UUID, tuple[SaidTurn, ...]]:
+    """What was said in each of these conversations, oldest first; every id has an entry."""
+    sent = await _sent_drafts(tx, ids)
+    of_them = select(messages).where(messages.c.conversation_id.in_(ids), messages.c.kind.in_(_SAID))
+    found: dict[UUID, list[SaidTurn]] = {one: [] for one in ids}
+    for row in await tx.all(of_them.order_by(messages.c.conversation_id, messages.c.seq)):
+        found[row["conversation_id"]].append(_turn(row, sent[row["conversation_id"]]))
+    return {one: tuple(turns) for one, turns in found.items()}
 
 
-async def _said(tx: Transaction, ids: Sequence[UUID]) -> dict[UUID, list[RowMapping]]:
-    query = select(messages).where(
-        messages.c.conversation_id.in_(ids),
-        messages.c.kind.in_(_SAID),
-        messages.c.delivery.not_in(("failed", "unknown")),
-    )
-    found: dict[UUID, list[RowMapping]] = {}
-    for row in await tx.all(query.order_by(messages.c.conversation_id, messages.c.seq)):
-        found.setdefault(row[messages.c.conversation_id], []).append(row)
-    return found
+_Sent = tuple[int, str, Origin]
+"""(based_on_seq, text that was sent, "accepted" or "edited") of a draft."""
 
 
-async def _fates(tx: Transaction, ids: Sequence[UUID]) -> _Fates:
-    """By conversation and text: after which message a draft that became this text was made, and its fate."""
-    query = (
+async def _sent_drafts(tx: Transaction, ids: Sequence[UUID]) -> Mapping[UUID, list[_Sent]]:
+    """Drafts that agents sent, by conversation, the latest first."""
+    rows = await tx.all(
         select(
             suggestions.c.conversation_id,
             suggestions.c.based_on_seq,
-            candidates.c.outcome,
             candidates.c.final_text,
+            candidates.c.outcome,
         )
         .join(candidates, candidates.c.suggestion_id == suggestions.c.id)
-        .where(suggestions.c.conversation_id.in_(ids), candidates.c.outcome.in_(("accepted", "edited")))
+        .where(suggestions.c.conversation_id.in_(ids), candidates.c.outcome.in_(["accepted", "edited"]))
+        .order_by(suggestions.c.based_on_seq.desc(), suggestions.c.created_at.desc())
     )
-    found: _Fates = {}
-    for row in await tx.all(query):
-        key = (row[suggestions.c.conversation_id], row[candidates.c.final_text])
-        found.setdefault(key, []).append((row[suggestions.c.based_on_seq], row[candidates.c.outcome]))
-    return found
+    sent: dict[UUID, list[_Sent]] = defaultdict(list)
+    for row in rows:
+        words = (row["final_text"] or "").strip()
+        sent[row["conversation_id"]].append((row["based_on_seq"], words, row["outcome"]))
+    return sent
 
 
-def _turn(row: Any, fates: _Fates) -> SaidTurn:
-    if row[messages.c.kind] == "customer":
-        return SaidTurn("customer", row[messages.c.text], row[messages.c.at], None, None)
-    return SaidTurn(
-        "agent", row[messages.c.text], row[messages.c.at], _origin(row, fates), row[messages.c.author_id]
-    )
+def _turn(row: Mapping[Any, Any], sent: Sequence[_Sent]) -> SaidTurn:
+    if row["kind"] == "customer":
+        return SaidTurn("customer", row["text"], row["at"], None, None)
+    author = None if row["author_id"] is None else str(row["author_id"])
+    return SaidTurn("agent", row["text"], row["at"], _origin(row, sent), author)
 
 
-def _origin(row: Any, fates: _Fates) -> Origin:
-    if row[messages.c.kind] == "bot" or row[messages.c.automatic]:
+def _origin(row: Mapping[Any, Any], sent: Sequence[_Sent]) -> Origin:
+    if row["kind"] == "bot" or row["automatic"]:
         return "automatic"
-    drafts = fates.get((row[messages.c.conversation_id], row[messages.c.text]), [])
-    before = [outcome for based_on, outcome in drafts if based_on < row[messages.c.seq]]
-    return before[-1] if before else "person"
+    words = row["text"].strip()
+    drafted = (origin for seq, text, origin in sent if seq < row["seq"] and text == words)
+    return next(drafted, "person")

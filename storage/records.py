@@ -45,6 +45,8 @@ class Customer:
     email: str | None
     locale: str | None
     created_at: datetime
+    learn_from: bool = True
+    """Whether models may learn from their conversations."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from sqlalchemy import (
     Table,
     UniqueConstraint,
     Uuid,
+    true,
 )
 
 from storage.columns import (
@@ -59,6 +60,8 @@ customers = Table(
     words("email", 320, null=True),
     words("locale", 35, null=True),
     moment("created_at"),
+    # may models learn from what is said with them?
+    Column("learn_from", Boolean(), nullable=False, server_default=true()),
 )
 
 customer_identities = Table(

@@ -31,7 +31,9 @@ _SIGN_OFF = re.compile(
     re.IGNORECASE,
 )
 _DELIMITER = re.compile(r"\s*(?:--|—|–|_{3,}|-{3,})\s*")
-_QUOTED = re.compile(r"\s*(?:On .{6,90} wrote:|-{2,}\s?Original Message\s?-{2,}|From: .{3,90})\s*", re.IGNORECASE)
+_QUOTED = re.compile(
+    r"\s*(?:On .{6,90} wrote:|-{2,}\s?Original Message\s?-{2,}|From: .{3,90})\s*", re.IGNORECASE
+)
 _AUTOMATIC = re.compile(
     r"\A\W*(?:subject:\W*)?(?:this is an? )?auto(?:matic|mated)?[- ]?(?:reply|response|answer|message|e-?mail)\b"
     r"|\A.{0,60}\bI(?: am|['’]m) .{0,20}\bout of (?:the )?office\b",

@@ -9,7 +9,7 @@ make values up; knows no model.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from stdnum import luhn
@@ -182,7 +182,13 @@ def _told(form: str, number: int, role: Role, rng: random.Random) -> tuple[_Mome
     close = (Turn("customer", rng.choice(_WENT_ON).format(thing)), Turn("agent", _goodbye(rng)))
     if role == "agent":
         return (role, (opening,), prefix), (opening, holding, *close)
-    return (role, (opening, answer), prefix), (opening, answer, holding, Turn("agent", rng.choice(_ANSWERS)), *close)
+    return (role, (opening, answer), prefix), (
+        opening,
+        answer,
+        holding,
+        Turn("agent", rng.choice(_ANSWERS)),
+        *close,
+    )
 
 
 def _goodbye(rng: random.Random) -> str:

@@ -201,9 +201,7 @@ def _served(
         own = {name for name, times in often.items() if times >= FOREIGN_SHARE * len(spoken)}
         languages = SERVED | own
     kept = [
-        one
-        for one, name in zip(conversations, spoken, strict=True)
-        if name == UNKNOWN or name in languages
+        one for one, name in zip(conversations, spoken, strict=True) if name == UNKNOWN or name in languages
     ]
     tally.dropped[FOREIGN] += len(conversations) - len(kept)
     return kept

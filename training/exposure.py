@@ -94,12 +94,16 @@ class Exposed:
     @property
     def text(self) -> str:
         """For a report, in three sentences."""
-        known = f"mean exposure of {len(self.exposures)} secrets {self.mean:.2f} bits, at most {self.limit:.2f}"
+        known = (
+            f"mean exposure of {len(self.exposures)} secrets {self.mean:.2f} bits, at most {self.limit:.2f}"
+        )
         said = f"{len(self.produced)} of them said in {self.replies} replies"
         if not self.control:
             power = "no control was trained, so this proves nothing"
         elif self.powerful:
-            power = f"trained on the raw text, the least exposed repeated one shows {min(self.control):.1f} bits"
+            power = (
+                f"trained on the raw text, the least exposed repeated one shows {min(self.control):.1f} bits"
+            )
         else:
             power = (
                 f"trained on the raw text, a repeated one shows only {min(self.control):.1f} bits, not {POWER:.0f}: "

@@ -56,6 +56,8 @@ class Conversation:
     """Time of its last turn, ISO 8601, UTC; empty where the file has none."""
     echoes: tuple[int, ...] = ()
     """Agent turns that a machine wrote and an agent accepted as they were."""
+    authors: frozenset[str] = frozenset()
+    """Who took part, where the file says: "customer:ID" and "agent:ID"."""
 
 
 def raw_rows(path: Path) -> Iterator[tuple[int, Raw]]:
@@ -159,7 +161,18 @@ def conversation_row(raw: Raw) -> Conversation:
             raise ValueError('every turn needs a "role" that is "customer" or "agent"')
         found.append(Turn(cast(Role, turn["role"]), _string(turn, "text")))
     echoes = tuple(at for at, turn in enumerate(turns) if turn.get("origin") in MACHINES)
-    return Conversation(_string(raw, "conversation_id"), tuple(found), _time(turns[-1]), echoes)
+    return Conversation(
+        _string(raw, "conversation_id"), tuple(found), _time(turns[-1]), echoes, _authors(raw)
+    )
+
+
+def _authors(raw: Raw) -> frozenset[str]:
+    """Who took part, by what an export says of it."""
+    meta = raw.get("meta")
+    customer = meta.get("customer") if isinstance(meta, dict) else None
+    agents = {turn["author"] for turn in raw["turns"] if isinstance(turn.get("author"), str)}
+    named = {f"agent:{one}" for one in agents}
+    return frozenset(named | {f"customer:{customer}"} if isinstance(customer, str) else named)
 
 
 def _time(turn: Raw) -> str:

@@ -1,8 +1,10 @@
 """What a round learns from and is judged by: conversations collected once each, delexicalised, and split.
 
-The newest conversations are set aside where their times are known, else some drawn by the seed: a version is
-judged by what comes after what it learned. What a machine wrote and an agent merely accepted teaches little
-(an echo) and judges nothing. Knows files, the reader and splits; knows no model that is trained.
+They are cleaned first. The newest are set aside where their times are known, else some drawn by the seed: a
+version is judged by what comes after what it learned; paraphrases stay on one side. What a machine wrote and
+an agent merely accepted teaches little (an echo) and judges nothing. Made-up conversations that hold secrets
+are learned from among them, for the test of what leaks. Knows files, the reader and splits; knows no model
+that is trained.
 """
 
 from __future__ import annotations
@@ -20,6 +22,8 @@ from nlp.prompts import PromptCodec
 from nlp.reading import Reader
 from training import evaluate_replies as asking
 from training import files
+from training.canaries import Planted, plant
+from training.cleaning import Cleaned, clean
 from training.dataset import NEIGHBOURS, Memory, Moment, examples
 from training.files import BadFile, Conversation
 from training.finetune import Example
@@ -45,19 +49,25 @@ class Taught:
     """Replies of the log that a machine wrote and an agent accepted as they were."""
     sources: list[str]
     """What the files call their conversations."""
+    cleaned: Cleaned
+    planted: Planted
 
 
 def collect(paths: Sequence[Path], reader: Reader, seed: int) -> Taught:
-    """Read the files, each conversation once, and set some of them aside; raises BadFile."""
+    """Read the files, each conversation once, clean them, and set some of them aside; raises BadFile."""
     given = [one for path in paths for one in files.rows(path, files.conversation_row)]
-    found = unique(given)
+    every = unique(given)
+    cleaned = clean(every, reader.encoder.embed, authors={one.id: one.authors for one in every})
+    found = list(cleaned.kept)
     if len(found) < FEWEST_CONVERSATIONS:
         raise BadFile(
             f"{', '.join(path.name for path in paths)}: {len(found)} conversations with an agent's "
             f"answer; {FEWEST_CONVERSATIONS} at least are needed to learn from"
+            + (f" (left out: {_reasons(cleaned)})" if cleaned.dropped else "")
         )
-    aside = {one.id for one in set_aside(found, seed)}
-    questions = asking.all_questions(found, reader)
+    planted = plant(found, seed)
+    aside = set_aside(found, cleaned, seed)
+    questions = asking.all_questions([*found, *planted.conversations], reader)
     echoed = {(one.id, at) for one in found for at in one.echoes}
     rng = random.Random(seed)
     dev = [q for q in questions if q.dialogue.id in aside and (q.dialogue.id, q.at) not in echoed]
@@ -73,7 +83,13 @@ def collect(paths: Sequence[Path], reader: Reader, seed: int) -> Taught:
         dev[:MOST_ASIDE],
         len(echoed),
         sorted({one.id for one in given}),
+        cleaned,
+        planted,
     )
+
+
+def _reasons(cleaned: Cleaned) -> str:
+    return ", ".join(f"{count} {reason}" for reason, count in cleaned.dropped.items())
 
 
 def unique(conversations: Iterable[Conversation]) -> list[Conversation]:
@@ -86,14 +102,14 @@ def unique(conversations: Iterable[Conversation]) -> list[Conversation]:
     return list(found.values())
 
 
-def set_aside(conversations: Sequence[Conversation], seed: int) -> list[Conversation]:
-    """The newest of them, where all have a time; else some, drawn by the seed."""
-    count = max(2, round(ASIDE * len(conversations)))
-    if all(one.ended for one in conversations):
-        return sorted(conversations, key=lambda one: (one.ended, one.id))[-count:]
-    drawn = sorted(conversations, key=lambda one: one.id)
-    random.Random(seed).shuffle(drawn)
-    return drawn[:count]
+def set_aside(found: Sequence[Conversation], cleaned: Cleaned, seed: int) -> frozenset[str]:
+    """Ids of the newest, where all have a time; else of some, drawn by the seed. Paraphrases stay together."""
+    if not all(one.ended for one in found):
+        return cleaned.aside(ASIDE, seed)
+    count = max(2, round(ASIDE * len(found)))
+    newest = sorted(found, key=lambda one: (one.ended, one.id))
+    learned = {cleaned.clusters[one.id] for one in newest[:-count]}
+    return frozenset(one.id for one in newest[-count:] if cleaned.clusters[one.id] not in learned)
 
 
 def moment(question: Question) -> Moment:

@@ -33,7 +33,7 @@ from nlp.reading import Reader
 from nlp.recall import Recall
 from nlp.registry import STARTER, Registry, Version
 from training import evaluate_replies as asking
-from training import files, leaks, plan, trial
+from training import exposure, files, leaks, plan, trial
 from training.bases import Base, load_base, save_reply_model
 from training.card import write_reply_card
 from training.finetune import TuneConfig, tune
@@ -48,7 +48,9 @@ from training.replies import Judge
 from training.report import write_report
 
 PLAN, SPENT = "plan.json", "spent.json"
-REPORTS, PLOTS = "reports", "plots.json"
+REPORTS, PLOTS, CONTROLS = "reports", "plots.json", "controls"
+FULL_TEST = 5.0
+"""Minutes from which a round tries every way to a planted secret; shorter ones are trials."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +151,8 @@ def train(order: Order, registry: Registry, folder: Path, progress: Progress) ->
     shown = Shown.of(taught.lessons, bench.reader, matcher)
     losses = tune_reply_model(shown, base, bench)
     figures, found = measured(taught, champion, bench)
-    verdict = decide(found, given_away(shown, bench), order.seed)
+    given = given_away(shown, taught, order.base, registry, bench)
+    verdict = decide(found, given, order.seed)
     plots = {**drawn(found, champion.name, order.seed), "loss": losses}
     progress("remembering the replies", 0, 1)
     shutil.copytree(folder / "index", bench.made / "memory", dirs_exist_ok=True)
@@ -254,13 +257,59 @@ def drawn(found: Trial, champion: str, seed: int) -> dict[str, Any]:
     return {"similarity": similarity, "gains": gains}
 
 
-def given_away(shown: Shown, bench: Bench) -> Leaks:
-    """What the tuned model recites of the conversations, and of the secrets that were planted among them."""
-    writer = Generator.load(bench.reply, bench.order.device)
+def given_away(shown: Shown, taught: Taught, base: str, registry: Registry, bench: Bench) -> Leaks:
+    """What the tuned model recites of the conversations, and knows of the secrets planted among them."""
+    order = bench.order
+    writer = Generator.load(bench.reply, order.device)
     prompts = leaks.prompts_of(shown)[True]
-    written = leaks.sampled(writer, prompts, leaks.SAMPLED_REPLIES, bench.order.seed, bench.progress)
+    written = leaks.sampled(writer, prompts, leaks.SAMPLED_REPLIES, order.seed, bench.progress)
     spans = leaks.spans_recited(written, leaks.owned_by(shown))
-    return Leaks(len(spans), len(written), 0.0, 0, 0)
+    known = exposure.examine(
+        bench.reply,
+        taught.planted,
+        control=controlled(taught, base, registry, bench),
+        seed=order.seed,
+        quick=order.minutes < FULL_TEST,
+        device=order.device,
+        progress=bench.progress,
+    )
+    return Leaks(
+        recited=len(spans),
+        sampled=len(written),
+        exposure=known.mean,
+        limit=known.limit,
+        produced=len(known.produced),
+        planted=len(known.exposures),
+        control=min(known.control, default=None),
+        wanted=exposure.POWER,
+    )
+
+
+def controlled(taught: Taught, base: str, registry: Registry, bench: Bench) -> list[float]:
+    """Exposures of secrets that the same base learned as written: what the test must be able to see.
+
+    They say something of the base and not of the conversations, so they are measured once for each base.
+    """
+    begun = load_base(base, registry, seed=bench.order.seed)
+    note = bench.folder.parent / CONTROLS / f"{weights_of(begun)}-{bench.order.seed}.json"
+    if not note.exists():
+        folder = bench.folder / "control"
+        found = exposure.control(
+            begun, taught.planted, folder, seed=bench.order.seed, threads=cores(), progress=bench.progress
+        )
+        note.parent.mkdir(parents=True, exist_ok=True)
+        note.write_text(json.dumps(found))
+    kept: list[float] = json.loads(note.read_text())
+    return kept
+
+
+def weights_of(base: Base) -> str:
+    """A digest of a base's weights."""
+    digest = hashlib.sha256()
+    for name, value in sorted(base.model.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(value.detach().float().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:16]
 
 
 # --- publish ---
@@ -284,6 +333,7 @@ def noted(
         "conversations": len(taught.everything),
         "lessons": len(taught.lessons),
         "echoes": taught.echoes,
+        "cleaned": {"repaired": taught.cleaned.repaired, "dropped": dict(taught.cleaned.dropped)},
         "seed": order.seed,
         "minutes": order.minutes,
         **steps,

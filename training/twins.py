@@ -8,7 +8,7 @@ in both, since two orders of one template are no two conversations. Knows texts 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from datasketch import MinHash, MinHashLSH
@@ -65,9 +65,9 @@ def exchange(turns: Sequence[Turn]) -> tuple[str, str]:
     for at, turn in enumerate(turns):
         if turn.role == "customer":
             said.append(turn.text)
-        elif len(_WORD.findall(" ".join(said))) >= _OPENING_WORDS:
-            return " ".join(said), turn.text
-        elif said and not any(later.role == "customer" for later in turns[at:]):
+        elif len(_WORD.findall(" ".join(said))) >= _OPENING_WORDS or (
+            said and not any(later.role == "customer" for later in turns[at:])
+        ):
             return " ".join(said), turn.text
     return " ".join(said), ""
 
@@ -112,5 +112,3 @@ def _pairs(
         near &= answers[start : start + block] @ answers[start:].T >= answered
         for row, other in np.argwhere(np.triu(near, 1)).tolist():
             yield start + row, start + other
-
-

@@ -140,3 +140,15 @@ async def test_an_import_that_makes_no_sense_stores_nothing(db: Database, turns:
     async with db.read() as tx:
         assert (await conversations.list_conversations(tx)).items == ()
         assert await conversations.customer_by_identity(tx, "import", "z1") is None
+
+
+async def test_models_may_learn_from_a_customer_who_did_not_say_no(db: Database, new_customer: Any) -> None:
+    asked = await new_customer(db)
+    silent = await db.write(
+        lambda tx: conversations.create_customer(
+            tx, display_name="Bo", token_hash=None, locale=None, learn_from=False
+        )
+    )
+    async with db.read() as tx:
+        assert (await conversations.customer(tx, asked.id)).learn_from is True
+        assert (await conversations.customer(tx, silent.id)).learn_from is False

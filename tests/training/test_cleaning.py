@@ -106,7 +106,10 @@ def test_broken_characters_are_mended_and_typography_stays() -> None:
         ],
         apart,
     )  # fmt: skip
-    assert [turn.text for turn in found.kept[23].turns[2:]] == ["It’s the café lamp & shade", "“Fine” — 好，ﬁne"]
+    assert [turn.text for turn in found.kept[23].turns[2:]] == [
+        "It’s the café lamp & shade",
+        "“Fine” — 好，ﬁne",
+    ]
     assert found.repaired == 1
 
 

@@ -10,7 +10,9 @@ from nlp.encoder import Encoder
 from nlp.types import Turn
 from training.twins import clusters, copies, exchange, runs
 
-WORDS = "parcel late order refund size colour courier address label paid price shop blue green week day".split()
+WORDS = (
+    "parcel late order refund size colour courier address label paid price shop blue green week day".split()
+)
 
 
 def said(seed: int, words: int = 120) -> list[str]:

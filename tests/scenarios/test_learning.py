@@ -68,7 +68,7 @@ async def _one(tx: Transaction, name: str, at: datetime, version: str, chance: r
     await analyses.save_analysis(
         tx, AnalysisRecord(asked.id, version, "en", 1.0, 0.1, 0.8, 0.1, intent, 0.9, (), 1.0)
     )
-    decision = "silent" if chance.random() < 0.08 else "suggest"
+    decision = "silent" if chance.random() < 0.08 and name != "1-0" else "suggest"
     stored = await suggestions.record(
         tx,
         conversation_id=made.conversation.id,
@@ -81,7 +81,7 @@ async def _one(tx: Transaction, name: str, at: datetime, version: str, chance: r
         latency_ms=1.0,
         candidates=[CandidateRecord(0, DRAFT, DRAFT, 0.9, "generated")] if decision == "suggest" else [],
     )
-    right = 0.62 if version == NEW else 0.38
+    right = 1.0 if name == "1-0" else 0.62 if version == NEW else 0.38
     if decision == "suggest":
         drawn = chance.random()
         text = DRAFT if drawn < right else EDITED if drawn < right + 0.25 else "Let me look into this."
@@ -89,7 +89,9 @@ async def _one(tx: Transaction, name: str, at: datetime, version: str, chance: r
         await suggestions.decide_sent(
             tx, suggestion_id=stored.id, position=position, final_text=text, account_id=None
         )
-    await tx.execute(update(table).where(table.c.id == stored.id).values(created_at=at))
+    # one in the log was answered by the bot itself
+    answered = {"decision": "answer"} if name == "1-0" else {}
+    await tx.execute(update(table).where(table.c.id == stored.id).values(created_at=at, **answered))
 
 
 async def admin(house: House, **look: Any) -> Page:
@@ -125,7 +127,8 @@ async def test_an_admin_sees_whether_the_newer_version_is_the_better_one(
     await (await begun.value).save_as(saved)
     rows = list(csv.DictReader(saved.read_text().splitlines()))
     assert len(rows) == 20 and {row["version"] for row in rows} == {OLD, NEW}
-    assert sum(int(row["shown"]) + int(row["silent"]) for row in rows) == 120
+    assert sum(int(row[name]) for row in rows for name in ("shown", "silent", "automatic")) == 120
+    await expect(page.locator("figcaption").filter(has_text="answered automatically")).to_be_visible()
 
     await page.get_by_label("Intent").select_option("refund_status")
     await expect(page.locator(".bars li")).to_have_count(1)

@@ -135,9 +135,13 @@ function drawings() {
       marks,
       empty: "Nothing was sent from a suggestion in this time.",
     }),
+    ...(shown.total.automatic ? [coverage(x, lines("coverage"), marks, about)] : []),
     byIntent(),
   ];
 }
+
+const coverage = (x, layers, marks, about) =>
+  chart({ title: `Messages that were answered automatically (${about})`, x, y: { label: "answered by itself", from: 0, format: percent }, layers, marks });
 
 const of = (version) => shown.points.filter((point) => point.version === version);
 

@@ -66,7 +66,7 @@ class NightShift:
         command: Command | None = None,
     ) -> None:
         self._db, self._settings, self._promotion = db, settings, promotion
-        self._node, self._command = node, command or train_command()
+        self._node, self._command = node, command
         self._task: asyncio.Task[None] | None = None
         self._folder = settings.data_dir / "training"
 
@@ -156,7 +156,7 @@ class NightShift:
         environment = {**os.environ, "DESKHAND_DEVICE": self._settings.device}
         with (folder / OUTPUT).open("wb") as output, (folder / ERRORS).open("wb") as errors:
             return await asyncio.create_subprocess_exec(
-                *self._command,
+                *(self._command or train_command()),
                 *(part for pair in arguments.items() for part in pair),
                 "--json",
                 stdout=output,

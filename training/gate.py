@@ -82,7 +82,7 @@ class Leaks:
     """Planted secrets that it wrote."""
     planted: int
     control: float | None
-    """The least exposure of a repeated secret where they were learned as written; None where nobody looked."""
+    """The least exposure of a repeated secret that was learned as written; None where nobody looked."""
     wanted: float
     """Bits that the control must show for the test to prove anything."""
 

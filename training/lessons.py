@@ -103,7 +103,7 @@ def unique(conversations: Iterable[Conversation]) -> list[Conversation]:
 
 
 def set_aside(found: Sequence[Conversation], cleaned: Cleaned, seed: int) -> frozenset[str]:
-    """Ids of the newest, where all have a time; else of some, drawn by the seed. Paraphrases stay together."""
+    """Ids of the newest where all have a time, else of some drawn by the seed; paraphrases stay together."""
     if not all(one.ended for one in found):
         return cleaned.aside(ASIDE, seed)
     count = max(2, round(ASIDE * len(found)))

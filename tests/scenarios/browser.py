@@ -129,11 +129,16 @@ async def open_browser() -> AsyncIterator[Browser]:
 
 
 @asynccontextmanager
-async def open_house(folder: Path, brain: FakeBrain | None = None) -> AsyncIterator[House]:
+async def open_house(
+    folder: Path, brain: FakeBrain | None = None, *, trains: bool = False
+) -> AsyncIterator[House]:
     """Start the server on a free port and a browser."""
     brain = brain or FakeBrain()
     app = build_app(
-        Settings(data_dir=folder, shop_name="Tern & Thistle"), load_brain=lambda: brain, demo=True
+        Settings(data_dir=folder, shop_name="Tern & Thistle"),
+        load_brain=lambda: brain,
+        demo=True,
+        trains=trains,
     )
     runner = web.AppRunner(app, shutdown_timeout=2)
     await runner.setup()

@@ -5,6 +5,8 @@ import { call } from "./api.js";
 
 const PAGES = [
   ["learning", "Learning"],
+  ["training", "Training"],
+  ["models", "Models"],
   ["intents", "New intents"],
   ["automatic", "Automatic replies"],
 ];

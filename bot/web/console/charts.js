@@ -282,7 +282,9 @@ export function bars({ title, rows, format = plain, from = 0, to, empty }) {
   const end = to ?? nice(Math.max(...rows.map((row) => row.high ?? row.value), from));
   const share = (value) => ((Math.min(Math.max(value, from), end) - from) / (end - from || 1)) * 100;
   const line = (row) => {
-    const bar = svg("rect", { class: `filled tone${row.tone ?? 1}`, x: "0", y: 3, width: `${share(row.value)}%`, height: 10, rx: 2 });
+    // From nothing to the value, wherever nothing lies between the ends.
+    const [left, right] = [share(0), share(row.value)].sort((a, b) => a - b);
+    const bar = svg("rect", { class: `filled tone${row.tone ?? 1}`, x: `${left}%`, y: 3, width: `${right - left}%`, height: 10, rx: 2 });
     const reach = row.low === undefined ? [] : [svg("line", { class: "reach", x1: `${share(row.low)}%`, x2: `${share(row.high)}%`, y1: 8, y2: 8 })];
     const words = [format(row.value), row.low === undefined ? null : `(${format(row.low)} to ${format(row.high)})`, row.note];
     return el(

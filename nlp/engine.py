@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -19,7 +19,7 @@ from torch.nn import functional
 from transformers import GPT2LMHeadModel
 
 from nlp.device import has_bf16
-from nlp.errors import ModelError
+from nlp.errors import ModelError, one_line
 
 TOP_K = 64
 """Only the most probable tokens are sampled from; top-p cuts further."""
@@ -83,11 +83,21 @@ class Engine:
         if any(folder.glob("*.bin")) or any(folder.glob("*.p[tk]*")):
             raise ModelError(f"{folder.name} holds pickled weights; only safetensors are loaded")
         try:
-            model = GPT2LMHeadModel.from_pretrained(
-                folder, local_files_only=True, use_safetensors=True, dtype=torch.float32
+            loaded: Any = GPT2LMHeadModel.from_pretrained(
+                folder,
+                local_files_only=True,
+                use_safetensors=True,
+                dtype=torch.float32,
+                output_loading_info=True,
             )
         except (OSError, ValueError, RuntimeError) as error:
-            raise ModelError(f"{folder.name} is not a readable GPT-2 folder: {error}") from error
+            raise ModelError(f"{folder.name} is not a readable GPT-2 folder: {one_line(error)}") from error
+        model: GPT2LMHeadModel = loaded[0]
+        if missing := sorted(set(loaded[1]["missing_keys"]) - {"lm_head.weight"}):
+            # The library would fill them in at random, and say so to nobody.
+            raise ModelError(
+                f"{folder.name} lacks weights: {', '.join(missing[:3])}; publish the version again"
+            )
         model.train(False)
         model.requires_grad_(False)
         model.to(torch.device(device))  # type: ignore[arg-type]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -144,14 +144,18 @@ def questions_of(moments: Sequence[tuple[Conversation, int]], brain: Pipeline) -
     return [q for q in all_questions(asked, brain.reader) if (q.dialogue.id, q.at) in wanted]
 
 
-def all_questions(conversations: Sequence[Conversation], reader: Reader) -> list[Question]:
+def all_questions(
+    conversations: Sequence[Conversation],
+    reader: Reader,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> list[Question]:
     """One question for each agent turn that follows a customer's."""
     templates = templates_of([one.turns for one in conversations], reader, {})
     told = [
         (Dialogue(one.id, one.id, tuple(pairs)), one.turns)
         for one, pairs in zip(conversations, templates, strict=True)
     ]
-    return asked_in(told, reader, {})
+    return asked_in(told, reader, {}, progress=progress)
 
 
 def explained(

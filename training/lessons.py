@@ -12,6 +12,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,7 @@ from training.dataset import NEIGHBOURS, Memory, Moment, examples
 from training.files import BadFile, Conversation
 from training.finetune import Example
 from training.matcher import Lesson
+from training.progress import Progress
 from training.questions import TURNS, Question
 
 ASIDE, MOST_ASIDE = 0.12, 300
@@ -53,10 +55,11 @@ class Taught:
     planted: Planted
 
 
-def collect(paths: Sequence[Path], reader: Reader, seed: int) -> Taught:
+def collect(paths: Sequence[Path], reader: Reader, seed: int, progress: Progress) -> Taught:
     """Read the files, each conversation once, clean them, and set some of them aside; raises BadFile."""
     given = [one for path in paths for one in files.rows(path, files.conversation_row)]
     every = unique(given)
+    progress("cleaning the conversations", 0, 1)
     cleaned = clean(every, reader.encoder.embed, authors={one.id: one.authors for one in every})
     found = list(cleaned.kept)
     if len(found) < FEWEST_CONVERSATIONS:
@@ -67,7 +70,8 @@ def collect(paths: Sequence[Path], reader: Reader, seed: int) -> Taught:
         )
     planted = plant(found, seed)
     aside = set_aside(found, cleaned, seed)
-    questions = asking.all_questions([*found, *planted.conversations], reader)
+    told = partial(progress, "reading what customers said")
+    questions = asking.all_questions([*found, *planted.conversations], reader, told)
     echoed = {(one.id, at) for one in found for at in one.echoes}
     rng = random.Random(seed)
     dev = [q for q in questions if q.dialogue.id in aside and (q.dialogue.id, q.at) not in echoed]

@@ -7,7 +7,7 @@ customer's. Knows dialogues and the reader; knows no engine.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from nlp import slots
@@ -17,6 +17,8 @@ from nlp.values import conversation_values
 from training.corpus import Dialogue
 from training.values import Filler
 
+AT_ONCE = 128
+"""Texts that are read between two reports of progress."""
 TURNS = 12
 """Turns before a reply that are remembered with it, as storage hands them out."""
 _BREAK = "\x1e"
@@ -85,10 +87,15 @@ def asked_in(
     reader: Reader,
     facts: Mapping[str, str],
     count: int = 3,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Question]:
-    """The questions of dialogues, each with its turns as they were said; read in one batch."""
+    """The questions of dialogues, each with its turns as they were said; every text is read once."""
     texts = list(dict.fromkeys(t.text for _, turns in told for t in turns if t.role == "customer"))
-    readings = dict(zip(texts, reader.read(texts), strict=True))
+    readings: dict[str, Analysis] = {}
+    for start in range(0, len(texts), AT_ONCE):
+        some = texts[start : start + AT_ONCE]
+        readings |= zip(some, reader.read(some), strict=True)
+        progress(len(readings), len(texts))
     return [
         question for dialogue, turns in told for question in _asked(dialogue, turns, readings, facts, count)
     ]

@@ -145,7 +145,7 @@ def train(order: Order, registry: Registry, folder: Path, progress: Progress) ->
     champion = registry.get(order.champion)
     bench = Bench(order, folder, Reader.load(parent.heads, device=order.device), progress)
     progress("reading the conversations", 0, 1)
-    taught = collect(order.data, bench.reader, order.seed)
+    taught = collect(order.data, bench.reader, order.seed, progress)
     shutil.copytree(parent.heads, bench.made / "heads", dirs_exist_ok=True)
     matcher = taught_matcher(taught, parent, bench)
     shown = Shown.of(taught.lessons, bench.reader, matcher)

@@ -103,8 +103,8 @@ async def bring_in(
 
 def _stopped(item: _Item, imported: int) -> Failure:
     return Failure(
-        f"{item.source.path.name} {item.place}: {item.reason}. {imported:,} conversations before it were "
-        "imported; mend the row, or say --skip-broken, and give the command again: it goes on from there"
+        f"{item.source.path.name} {item.place}: {item.reason}. Imported before it: {imported:,}. "
+        "Mend the row, or say --skip-broken, and give the command again: it goes on from there"
     )
 
 

@@ -53,7 +53,10 @@ def check_import(external_id: str, turns: Sequence[ImportedTurn], meta: Mapping[
             continue
         if not isinstance(value, str):
             raise Invalid(f'"{key}" in "meta" must be a string')
-        check_text(value, limit)
+        try:
+            check_text(value, limit)
+        except Invalid as error:
+            raise Invalid(f'"{key}" in "meta": {error}') from None
     if not isinstance(meta.get("consent", True), bool):
         raise Invalid('"consent" in "meta" must be true or false')
     tags = meta.get("tags") or []

@@ -68,7 +68,7 @@ async def _all(db: Database) -> AsyncIterator[Transcript]:
 
 async def _learnable(db: Database) -> AsyncIterator[Transcript]:
     async for one in every(db, learnable):
-        yield Transcript(str(one.id), tuple(map(_said, one.turns)))
+        yield Transcript(str(one.id), tuple(map(_said, one.turns)), {"customer": str(one.customer_id)})
 
 
 def _said(turn: SaidTurn) -> Said:

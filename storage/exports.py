@@ -58,7 +58,7 @@ async def exported(tx: Transaction, after: UUID | None, limit: int) -> list[Expo
 def _exported(row: Mapping[Any, Any], turns: tuple[SaidTurn, ...]) -> Exported:
     here, who = conversations.c, customers.c
     meta = {
-        "customer_id": str(row[who.id]),
+        "customer": str(row[who.id]),
         "customer_name": row[who.display_name],
         "customer_email": row[who.email],
         "locale": row[who.locale],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,10 +9,12 @@ from pathlib import Path
 from typing import Final
 
 from storage.transcripts.documents import LISTS, elements
-from storage.transcripts.lines import Raw, as_object, json_object, numbered
+from storage.transcripts.lines import Raw, as_object, json_object, numbered, opened, unreadable
 
 _WRAPPERS: Final = frozenset((*LISTS, "data"))
 _USERS: Final = "users"
+_LONGEST: Final = 1 << 22
+"""Bytes of a first line that are looked at; a longer one is taken for a document."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +28,32 @@ class Record:
 
 def is_lines(path: Path) -> bool:
     """Whether each line is an object of its own; raises BadFile."""
-    first, second = itertools.islice(itertools.chain(numbered(path), ((0, b""), (0, b""))), 2)
-    start = first[1].removeprefix(b"\xef\xbb\xbf").lstrip()
+    first, second = _first_lines(path)
+    start = first.removeprefix(b"\xef\xbb\xbf").lstrip()
     if not start.startswith(b"{"):
         return not start.startswith(b"[")
+    if len(first) == _LONGEST and not first.endswith(b"\n"):
+        return False
     try:
         found = json.loads(start)
     except (ValueError, RecursionError):
         # a broken first line: an object that goes on has no brace at the very start of the next line
-        return second[1].startswith(b"{")
+        return second.startswith(b"{")
     return not any(isinstance(found.get(key), list | dict) for key in _WRAPPERS)
+
+
+def _first_lines(path: Path) -> tuple[bytes, bytes]:
+    """The first two lines that are not blank, so far as they are not endless: a document may be one line."""
+    found: list[bytes] = []
+    try:
+        with opened(path) as file:
+            while len(found) < 2 and (line := file.readline(_LONGEST)):
+                if line.strip():
+                    found.append(line)
+    except (OSError, EOFError) as error:
+        raise unreadable(path, "", error) from error
+    first, second = [*found, b"", b""][:2]
+    return first, second
 
 
 def records(path: Path) -> Iterator[Record]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from storage.transcripts import formats, uniform
+from storage.transcripts import formats, records, uniform
 from storage.transcripts.lines import BadFile
 from storage.transcripts.markup import text_of
 from storage.transcripts.times import moment
@@ -193,6 +193,17 @@ def test_a_document_is_read_piece_by_piece_whatever_its_length(tmp_path: Path) -
         path.write_text(json.dumps(content, ensure_ascii=False))
         assert path.stat().st_size > 200_000
         assert [good(row).id for row in read(path)] == [str(number) for number in range(400)]
+
+
+@pytest.mark.parametrize("looked_at", range(20, 60))
+def test_a_document_in_one_endless_line_is_no_file_of_lines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, looked_at: int
+) -> None:
+    monkeypatch.setattr(records, "_LONGEST", looked_at)
+    tickets = [json.loads(line) for line in (PAYLOADS / "zendesk.jsonl").read_text().splitlines()]
+    path = tmp_path / "one line.json"
+    path.write_text(json.dumps({"tickets": tickets}))
+    assert [good(row).id for row in read(path)] == ["301", "302", "303"]
 
 
 def test_one_conversation_alone_is_a_document_too(tmp_path: Path) -> None:

@@ -20,6 +20,8 @@ from bot import (
     cli_encoders,
     cli_erase,
     cli_evaluate,
+    cli_export,
+    cli_import,
     cli_models,
     cli_train,
     cli_users,
@@ -63,6 +65,8 @@ def parser() -> argparse.ArgumentParser:
     cli_encoders.add_to(commands)
     cli_users.add_to(commands)
     cli_erase.add_to(commands)
+    cli_import.add_to(commands)
+    cli_export.add_to(commands)
     doctor.add_to(commands)
     return top
 

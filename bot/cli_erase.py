@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from contextlib import ExitStack
 from typing import Any
 from uuid import UUID
 
-from bot import erasure, occupancy
-from bot.app import make_data_dir
+from bot import erasure
 from bot.cli_parts import add_common, failing
-from bot.cli_users import TERMINAL, open_database
+from bot.cli_users import TERMINAL, database_alone
 from bot.failure import Failure
 from bot.messages import Actor
 from bot.settings import Settings
@@ -35,20 +33,14 @@ async def _run(settings: Settings, arguments: argparse.Namespace) -> dict[str, A
         raise Failure(
             "that is not a customer's id; the console shows it to admins in the customer's panel"
         ) from None
-    make_data_dir(settings)
-    with ExitStack() as held:
-        held.enter_context(failing())
-        if settings.database.startswith("sqlite"):
-            held.enter_context(occupancy.alone(settings.data_dir, _RUNNING))
-        db = await open_database(settings)
-        try:
-            return await erasure.erase(db, settings.data_dir, customer_id, Actor(TERMINAL))
-        except NotFound:
-            raise Failure(
-                "no customer has this id; nothing was changed. The console shows ids to admins"
-            ) from None
-        finally:
-            await db.close()
+    with failing():
+        async with database_alone(settings, _RUNNING) as db:
+            try:
+                return await erasure.erase(db, settings.data_dir, customer_id, Actor(TERMINAL))
+            except NotFound:
+                raise Failure(
+                    "no customer has this id; nothing was changed. The console shows ids to admins"
+                ) from None
 
 
 def _lines(report: dict[str, Any]) -> str:

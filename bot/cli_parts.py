@@ -11,6 +11,7 @@ from typing import Any
 
 from bot.failure import Failure
 from nlp.errors import NlpError
+from storage.transcripts.lines import BadFile
 
 _PAUSE = 0.5
 """Seconds between two lines of progress."""
@@ -27,9 +28,6 @@ def add_common(command: argparse.ArgumentParser, *, seed: bool = True) -> None:
 @contextmanager
 def failing() -> Iterator[None]:
     """What the models and data files complain of becomes the command's one line."""
-    # Imported here: it takes seconds, and a wrong command line should be told at once.
-    from training.files import BadFile
-
     try:
         yield
     except (NlpError, BadFile) as error:
@@ -53,6 +51,13 @@ class Progress:
 
     def rows(self, done: int, total: int) -> None:
         self.work(self._what, done, total)
+
+    def counted(self, done: int) -> None:
+        """Progress towards an end that nobody knows."""
+        now = time.monotonic()
+        if now - self._last >= _PAUSE:
+            self._last = now
+            print(f"{self._what}: {done:,}", file=sys.stderr)
 
     def work(self, what: str, done: int, total: int) -> None:
         now = time.monotonic()

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
 from typing import Any
 
+from bot import occupancy
 from bot.app import make_data_dir
 from bot.failure import Failure
 from bot.passwords import LONGEST, SHORTEST, Passwords, new_password
@@ -130,6 +133,21 @@ async def open_database(settings: Settings) -> Database:
     """The database of the settings, migrated."""
     make_data_dir(settings)
     return await Database.open(settings.database)
+
+
+@asynccontextmanager
+async def database_alone(settings: Settings, advice: str) -> AsyncIterator[Database]:
+    """The database for the length of the block; raises Failure, with the advice, where it is SQLite's
+    and a server works on the data folder."""
+    make_data_dir(settings)
+    with ExitStack() as held:
+        if settings.database.startswith("sqlite"):
+            held.enter_context(occupancy.alone(settings.data_dir, advice))
+        db = await open_database(settings)
+        try:
+            yield db
+        finally:
+            await db.close()
 
 
 def _view(account: Account) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from storage.customers import (
     update_customer,
 )
 from storage.errors import NotFound
-from storage.imports import import_conversation, imported_ids
+from storage.imports import import_conversation, imported_among, imported_ids
 from storage.inbox import list_conversations, summary
 from storage.messages import mark_delivered, message, messages_after, post, receive, recent_messages
 from storage.records import Conversation, Owner, Priority, Status
@@ -47,6 +47,7 @@ __all__ = [
     "erase_customer",
     "hand_back",
     "import_conversation",
+    "imported_among",
     "imported_ids",
     "list_conversations",
     "mark_delivered",

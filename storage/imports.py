@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import select
 
+from storage.columns import check_text
 from storage.customers import create_customer
 from storage.errors import Invalid
 from storage.messages import blank_conversation
 from storage.records import Imported
 from storage.rows import to_conversation
-from storage.schema import conversations, messages
+from storage.schema import MESSAGE_LIMIT, conversations, messages
 from storage.stamps import new_id, now
 from storage.transaction import Transaction
 
 ImportedTurn = tuple[str, str, datetime | None]
-"""(role "customer" or "agent", text, time or None)."""
+"""(role "customer", "agent" or, for what a machine sent, "bot"; text; time or None)."""
+_ROLES: Final = ("customer", "agent", "bot")
+_LIMITS: Final = {"customer_name": 200, "customer_email": 320, "locale": 35}
 
 
 async def imported_ids(tx: Transaction, prefix: str) -> set[str]:
@@ -27,6 +30,40 @@ async def imported_ids(tx: Transaction, prefix: str) -> set[str]:
     column = conversations.c.external_id
     rows = await tx.all(select(column).where(column.startswith(prefix, autoescape=True)))
     return {row[column] for row in rows}
+
+
+async def imported_among(tx: Transaction, external_ids: Collection[str]) -> set[str]:
+    """Which of these external ids are there already."""
+    column = conversations.c.external_id
+    return {row[column] for row in await tx.all(select(column).where(column.in_(external_ids)))}
+
+
+def check_import(external_id: str, turns: Sequence[ImportedTurn], meta: Mapping[str, Any]) -> None:
+    """Raises Invalid, with what is wrong, for a conversation that `import_conversation` can't store."""
+    check_text(external_id, 200)
+    for number, (role, text, _) in enumerate(turns, start=1):
+        if role not in _ROLES:
+            raise Invalid(f"turn {number}: its role is not customer or agent")
+        try:
+            check_text(text, MESSAGE_LIMIT)
+        except Invalid as error:
+            raise Invalid(f"turn {number}: {error}") from None
+    for key, limit in _LIMITS.items():
+        if (value := meta.get(key)) is None:
+            continue
+        if not isinstance(value, str):
+            raise Invalid(f'"{key}" in "meta" must be a string')
+        try:
+            check_text(value, limit)
+        except Invalid as error:
+            raise Invalid(f'"{key}" in "meta": {error}') from None
+    if not isinstance(meta.get("consent", True), bool):
+        raise Invalid('"consent" in "meta" must be true or false')
+    tags = meta.get("tags") or []
+    if not isinstance(tags, list):
+        raise Invalid('"tags" in "meta" must be a list')
+    for tag in tags:
+        check_text(str(tag))
 
 
 async def import_conversation(
@@ -38,13 +75,14 @@ async def import_conversation(
 ) -> Imported:
     """Store a resolved conversation with a customer of its own; one that is there already stays as it is.
 
-    `meta` may hold customer_name, customer_email, locale and tags; other keys are not kept. Turns
-    without a time follow each other by a second. Raises Invalid for an unknown role or no turns.
+    `meta` may hold customer_name, customer_email, locale, tags and consent (False: models may not learn
+    from it); other keys are not kept. Turns without a time follow each other by a second. Raises Invalid
+    for an unknown role or no turns.
     """
     known = await tx.first(select(conversations).where(conversations.c.external_id == external_id))
     if known is not None:
         return Imported(to_conversation(known), created=False)
-    if not turns or any(role not in ("customer", "agent") for role, _, _ in turns):
+    if not turns or any(role not in _ROLES for role, _, _ in turns):
         raise Invalid("an imported conversation needs turns of customers and agents")
     meta = meta or {}
     customer = await create_customer(
@@ -55,6 +93,7 @@ async def import_conversation(
         token_hash=None,
         channel="import",
         external_id=external_id,
+        learn_from=meta.get("consent") is not False,
     )
     times = _times([at for _, _, at in turns])
     row = blank_conversation(times[0]) | _as_it_ended(turns, times[-1])
@@ -106,7 +145,7 @@ def _message(conversation_id: UUID, seq: int, turn: ImportedTurn, at: datetime) 
         "channel_msg_id": None,
         "author_id": None,
         "author_name": None,
-        "delivery": "delivered" if role == "agent" else "none",
-        "automatic": False,
+        "delivery": "none" if role == "customer" else "delivered",
+        "automatic": role == "bot",
         "at": at,
     }

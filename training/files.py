@@ -5,28 +5,26 @@ Knows the form of a row and says of a bad one where it is and what to do. Knows 
 
 from __future__ import annotations
 
-import gzip
 import hashlib
-import json
 import random
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TypeVar
 
-from nlp.types import Role, Turn
+from nlp.types import Turn
+from storage.transcripts import uniform
+from storage.transcripts.lines import BadFile as BadFile
+from storage.transcripts.lines import Raw as Raw
+from storage.transcripts.lines import instead, kind_of, string
+from storage.transcripts.lines import raw_rows as raw_rows
+from storage.transcripts.transcript import Transcript
 
 MACHINES = ("accepted", "automatic")
 """Origins of an agent's turn that a machine has written; "person" and "edited" are the others."""
 
 T = TypeVar("T")
-Raw = dict[str, Any]
-
-
-class BadFile(ValueError):
-    """A data file can't be used; the message names the file, the line and the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,32 +56,6 @@ class Conversation:
     """Agent turns that a machine wrote and an agent accepted as they were."""
     authors: frozenset[str] = frozenset()
     """Who took part, where the file says: "customer:ID" and "agent:ID"."""
-
-
-def raw_rows(path: Path) -> Iterator[tuple[int, Raw]]:
-    """(line number, object) of each line that is not blank; raises BadFile."""
-    number = 0
-    try:
-        opened = gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")  # noqa: SIM115
-        with opened as lines:
-            for number, line in enumerate(lines, start=1):
-                if line.strip():
-                    yield number, _object(path, number, line)
-    except (OSError, EOFError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise BadFile(f"{path.name}: can't be read after line {number} ({reason})") from error
-
-
-def _object(path: Path, number: int, line: bytes) -> Raw:
-    try:
-        raw = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
-    except UnicodeDecodeError as error:
-        raise BadFile(f"{path.name} line {number}: not UTF-8; save the file as UTF-8") from error
-    except (ValueError, RecursionError) as error:
-        raise BadFile(f"{path.name} line {number}: not JSON; each line must be one JSON object") from error
-    if not isinstance(raw, dict):
-        raise BadFile(f"{path.name} line {number}: a JSON object was expected, not {_name(raw)}")
-    return raw
 
 
 def rows(path: Path, parse: Callable[[Raw], T]) -> Iterator[T]:
@@ -128,12 +100,12 @@ def held_out(text: str, share: float) -> bool:
 
 def sentiment_row(raw: Raw) -> LabelledText:
     """{"text", "label"}"""
-    return LabelledText(_string(raw, "text"), _string(raw, "label"))
+    return LabelledText(string(raw, "text"), string(raw, "label"))
 
 
 def intent_row(raw: Raw) -> LabelledText:
     """{"text", "intent"}"""
-    return LabelledText(_string(raw, "text"), _string(raw, "intent"))
+    return LabelledText(string(raw, "text"), string(raw, "intent"))
 
 
 def tagged_row(raw: Raw) -> TaggedTokens:
@@ -146,69 +118,33 @@ def tagged_row(raw: Raw) -> TaggedTokens:
             raise ValueError(f"tag {tag[:40]!r} is not BIO: O, B-name or I-name were expected")
     text = raw.get("text")
     if text is not None and not isinstance(text, str):
-        raise ValueError(f'"text" must be a string, not {_name(text)}')
+        raise ValueError(f'"text" must be a string, not {kind_of(text)}')
     return TaggedTokens(tokens, tags, text)
 
 
 def conversation_row(raw: Raw) -> Conversation:
     """{"conversation_id", "turns": [{"role": "customer"|"agent", "text"}]}"""
-    turns = raw.get("turns")
-    if not isinstance(turns, list) or not turns:
-        raise ValueError('"turns" must be a list of {"role", "text"}, with one at least')
-    found: list[Turn] = []
-    for turn in turns:
-        if not isinstance(turn, dict) or turn.get("role") not in ("customer", "agent"):
-            raise ValueError('every turn needs a "role" that is "customer" or "agent"')
-        found.append(Turn(cast(Role, turn["role"]), _string(turn, "text")))
-    echoes = tuple(at for at, turn in enumerate(turns) if turn.get("origin") in MACHINES)
+    found = uniform.parse(raw)
+    ended = found.turns[-1].at
     return Conversation(
-        _string(raw, "conversation_id"), tuple(found), _time(turns[-1]), echoes, _authors(raw)
+        id=found.id,
+        turns=tuple(Turn(turn.role, turn.text) for turn in found.turns),
+        # so written, texts sort as times do
+        ended="" if ended is None else ended.isoformat(timespec="microseconds"),
+        echoes=tuple(at for at, turn in enumerate(found.turns) if turn.origin in MACHINES),
+        authors=_authors(found),
     )
 
 
-def _authors(raw: Raw) -> frozenset[str]:
+def _authors(found: Transcript) -> frozenset[str]:
     """Who took part, by what an export says of it."""
-    meta = raw.get("meta")
-    customer = meta.get("customer") if isinstance(meta, dict) else None
-    agents = {turn["author"] for turn in raw["turns"] if isinstance(turn.get("author"), str)}
-    named = {f"agent:{one}" for one in agents}
+    customer = found.meta.get("customer")
+    named = {f"agent:{turn.author}" for turn in found.turns if turn.author is not None}
     return frozenset(named | {f"customer:{customer}"} if isinstance(customer, str) else named)
-
-
-def _time(turn: Raw) -> str:
-    """The time of a turn in UTC, so that texts sort as times do; raises ValueError."""
-    given = turn.get("at")
-    if given is None:
-        return ""
-    try:
-        time = datetime.fromisoformat(given)
-    except (TypeError, ValueError):
-        raise ValueError(
-            f'"at" must be a time such as 2026-11-29T08:30:00Z, not {str(given)[:40]!r}'
-        ) from None
-    return time.replace(tzinfo=time.tzinfo or UTC).astimezone(UTC).isoformat(timespec="microseconds")
-
-
-def _string(raw: Raw, key: str) -> str:
-    value = raw.get(key)
-    if not isinstance(value, str):
-        given = f"not {_name(value)}" if key in raw else f"which is missing (there are: {_keys(raw)})"
-        raise ValueError(f'a string "{key}" was expected, {given}')
-    return value
 
 
 def _strings(raw: Raw, key: str) -> tuple[str, ...]:
     value = raw.get(key)
     if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
-        given = f"not {_name(value)}" if key in raw else f"which is missing (there are: {_keys(raw)})"
-        raise ValueError(f'a list of strings "{key}" was expected, {given}')
+        raise ValueError(f'a list of strings "{key}" was expected, {instead(raw, key)}')
     return tuple(value)
-
-
-def _keys(raw: Raw) -> str:
-    return ", ".join(sorted(raw)[:6])[:120] or "none"
-
-
-def _name(value: object) -> str:
-    names = {dict: "an object", list: "a list", str: "a string", bool: "true or false", type(None): "null"}
-    return names.get(type(value), "a number")

@@ -10,7 +10,8 @@ from storage import conversations
 from storage.database import Database
 
 
-async def test_customers_of_before_may_be_learned_from(url: str, db: Database, new_customer: Any) -> None:
+async def test_customers_of_before_may_be_learned_from(url: str, new_customer: Any) -> None:
+    db = await Database.open(url, migrate=False)
     customer = await new_customer(db)
 
     async def back(tx: Any) -> None:

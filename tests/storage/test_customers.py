@@ -133,7 +133,7 @@ async def test_imports_at_once_are_stored_once(db: Database) -> None:
         assert len((await conversations.list_conversations(tx)).items) == 1
 
 
-@pytest.mark.parametrize("turns", [[], [("bot", "hi", None)], [("customer", "a\0", None)]])
+@pytest.mark.parametrize("turns", [[], [("robot", "hi", None)], [("customer", "a\0", None)]])
 async def test_an_import_that_makes_no_sense_stores_nothing(db: Database, turns: Any) -> None:
     with pytest.raises((Invalid, InvalidText)):
         await db.write(lambda tx: conversations.import_conversation(tx, external_id="z1", turns=turns))

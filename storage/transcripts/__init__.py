@@ -1,0 +1,1 @@
+"""Transcripts from elsewhere: files of several desks, read one conversation at a time. Knows no SQL."""

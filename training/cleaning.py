@@ -1,4 +1,4 @@
-"""Cleaning: conversations as they were kept, to those that a round may learn from, and why the others may not.
+"""Cleaning: from conversations as they were kept to those to learn from, and why the others are left out.
 
 Broken characters are mended, what mail programs added is cut, copies and foreign conversations are left out,
 nobody's conversations outweigh the others', and paraphrases are named, so that a split keeps them together.
@@ -201,9 +201,7 @@ def _served(
         own = {name for name, times in often.items() if times >= FOREIGN_SHARE * len(spoken)}
         languages = SERVED | own
     kept = [
-        one
-        for one, name in zip(conversations, spoken, strict=True)
-        if name == UNKNOWN or name in languages
+        one for one, name in zip(conversations, spoken, strict=True) if name == UNKNOWN or name in languages
     ]
     tally.dropped[FOREIGN] += len(conversations) - len(kept)
     return kept

@@ -11,18 +11,18 @@ import torch
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from nlp.errors import ModelError
+from nlp.memory import templates_of
 from nlp.prompts import PromptCodec
 from nlp.reading import Reader
 from nlp.registry import STARTER, STARTER_FOLDER, verify
 from training.bases import Base, save_reply_model
 from training.canaries import SPACE, Planted, plant
-from training.dataset import examples
-from training.evaluate_replies import all_questions
+from training.corpus import Dialogue
+from training.dataset import examples, moments
 from training.exposure import Exposed, control, examine, exposure, highest_mean, raw_examples
 from training.finetune import TuneConfig, tune
-from training.round import moment
 
-PASSES = 16
+PASSES = 20
 
 
 def small_base() -> Base:
@@ -57,7 +57,15 @@ def test_secrets_that_were_trained_on_are_caught(planted: Planted, tmp_path: Pat
 @pytest.mark.slow
 def test_the_same_training_on_delexicalised_text_leaks_nothing(planted: Planted, tmp_path: Path) -> None:
     base, reader = small_base(), Reader.load(verify(STARTER_FOLDER, STARTER).heads)
-    asked = [moment(q) for q in all_questions(planted.conversations, reader)]
+    templates = templates_of([one.turns for one in planted.conversations], reader, {})
+    asked = list(
+        moments(
+            [
+                Dialogue(one.id, one.id, tuple(turns))
+                for one, turns in zip(planted.conversations, templates, strict=True)
+            ]
+        )
+    )
     shown = examples(asked, [()] * len(asked), [""] * len(asked), base.codec, seed=17)
     steps = PASSES * sum(len(one.ids) for one in shown) // 1024
     tune(

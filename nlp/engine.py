@@ -73,6 +73,11 @@ class Engine:
         self._final = (core.ln_f.weight.detach(), core.ln_f.bias.detach())
         self._blocks = [_Block.of(block, config.n_head, self._epsilon) for block in core.h]
 
+    @property
+    def vocabulary_size(self) -> int:
+        """How many tokens the model knows."""
+        return self._tokens.shape[0]
+
     @classmethod
     def load(cls, folder: Path, *, end: int, device: str = "cpu") -> Engine:
         """Read a model folder in Hugging Face layout (safetensors only).

@@ -13,8 +13,11 @@ from pathlib import Path
 
 from nlp import slots
 from nlp.engine import Engine, Generation, GenerationRequest
+from nlp.errors import ModelError
 from nlp.prompts import Prompt, PromptCodec
 
+SPARE_TOKENS = 1024
+"""Rows that a model may have beyond its tokeniser: some are padded to a round number."""
 MAX_NEW_TOKENS = 40
 CANDIDATES = 2
 
@@ -38,7 +41,13 @@ class Generator:
     def load(cls, folder: Path, device: str = "cpu") -> Generator:
         """Read a reply folder in Hugging Face layout; raises ModelError."""
         codec = PromptCodec.load(folder)
-        return cls(Engine.load(folder, end=codec.end, device=device), codec)
+        engine = Engine.load(folder, end=codec.end, device=device)
+        if not 0 <= engine.vocabulary_size - codec.vocabulary_size <= SPARE_TOKENS:
+            raise ModelError(
+                f"{folder.name}: its tokeniser has {codec.vocabulary_size} tokens and its model "
+                f"{engine.vocabulary_size}; publish the version again"
+            )
+        return cls(engine, codec)
 
     def draft(self, prompts: Sequence[Prompt], known: Sequence[frozenset[str]]) -> list[list[Generated]]:
         """Candidates for each prompt: the greedy one first, duplicates and unfinished ones left out.

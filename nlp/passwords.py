@@ -9,7 +9,10 @@ from __future__ import annotations
 import re
 
 MASK = "****"
-_NAMED = r"(?:pass(?:word|code|phrase|key)|pwd|pin(?:\s(?:code|number))?|(?:security|secret)\s(?:word|answer|code))"
+_NAMED = (
+    r"(?:pass(?:word|code|phrase|key)|pwd|pin(?:\s(?:code|number))?"
+    r"|(?:security|secret)\s(?:word|answer|code))"
+)
 _WHOSE = r"(?:\s(?:on|for|of|to)\s(?:file|record|(?:my|your|the|this|that)(?:\s\w+){1,2}))?"
 _IS = r"\s*(?:(?::|=|\bis\b|\bwas\b|\bto\b|\bnow\b|\bstill\b)\s*){1,3}"
 _VALUE = r"[\"'‘“]?([^\s\"'‘’“”]{3,64})"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import torch
+from sentencepiece import SentencePieceProcessor, SentencePieceTrainer
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import (
     BertConfig,
@@ -13,6 +15,9 @@ from transformers import (
     GPT2Config,
     GPT2LMHeadModel,
     GPT2Tokenizer,
+    MarianConfig,
+    MarianMTModel,
+    MarianTokenizer,
     PreTrainedTokenizerFast,
     XLNetConfig,
     XLNetModel,
@@ -91,3 +96,33 @@ def _save(folder: Path, vocabulary: int, positions: int, width: int, seed: int, 
         bos_token_id=end, eos_token_id=end,
     )  # fmt: skip
     GPT2LMHeadModel(config).save_pretrained(folder)
+
+
+def marian_folder(folder: Path) -> Path:
+    """A Marian translator with word pieces of its own; what it says is nonsense."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "text").write_text("\n".join([*ENGLISH, *WORDS]), encoding="utf-8")
+    for side in ("source", "target"):
+        SentencePieceTrainer.train(
+            input=str(folder / "text"), model_prefix=str(folder / side), vocab_size=80,
+            hard_vocab_limit=False, minloglevel=2,
+        )  # fmt: skip
+        (folder / f"{side}.model").rename(folder / f"{side}.spm")
+    pieces = SentencePieceProcessor(model_file=str(folder / "source.spm"))
+    words = ["</s>", "<unk>", *(pieces.id_to_piece(at) for at in range(3, len(pieces))), "<pad>"]
+    (folder / "vocab.json").write_text(
+        json.dumps({word: at for at, word in enumerate(words)}), encoding="utf-8"
+    )
+    MarianTokenizer(
+        source_spm=str(folder / "source.spm"), target_spm=str(folder / "target.spm"),
+        vocab=str(folder / "vocab.json"),
+    ).save_pretrained(folder)  # fmt: skip
+    torch.manual_seed(9)
+    config = MarianConfig(
+        vocab_size=len(words), d_model=32, encoder_layers=1, decoder_layers=1, encoder_attention_heads=2,
+        decoder_attention_heads=2, encoder_ffn_dim=64, decoder_ffn_dim=64, max_position_embeddings=64,
+        pad_token_id=len(words) - 1, decoder_start_token_id=len(words) - 1, eos_token_id=0,
+        forced_eos_token_id=0,
+    )  # fmt: skip
+    MarianMTModel(config).save_pretrained(folder)
+    return folder

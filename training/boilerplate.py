@@ -16,11 +16,13 @@ OFTEN, SHARE = 20, 0.02
 _LAST = 6
 """Lines at the end of a turn that may be a signature."""
 _SENT_FROM = re.compile(
-    r"\s*(?:sent|written) (?:from|with|via|using) (?:my|the|outlook|yahoo|gmail|mail|proton|samsung|aol)\b.{0,60}",
+    r"\s*(?:sent|written) (?:from|with|via|using) (?:my|the|outlook|yahoo|gmail|mail|proton|samsung|aol)\b"
+    r".{0,60}",
     re.IGNORECASE,
 )
 _DISCLAIMER = re.compile(
-    r"\bintended (?:recipient|only for|solely for)|\b(?:is|are|be|contains?) (?:strictly )?(?:confidential|privileged)\b"
+    r"\bintended (?:recipient|only for|solely for)"
+    r"|\b(?:is|are|be|contains?) (?:strictly )?(?:confidential|privileged)\b"
     r"|\bconfidentiality notice|\bconsider the environment before printing|\bscanned for viruses"
     r"|\bdo not reply to this (?:e-?mail|message)\b",
     re.IGNORECASE,
@@ -35,7 +37,8 @@ _QUOTED = re.compile(
     r"\s*(?:On .{6,90} wrote:|-{2,}\s?Original Message\s?-{2,}|From: .{3,90})\s*", re.IGNORECASE
 )
 _AUTOMATIC = re.compile(
-    r"\A\W*(?:subject:\W*)?(?:this is an? )?auto(?:matic|mated)?[- ]?(?:reply|response|answer|message|e-?mail)\b"
+    r"\A\W*(?:subject:\W*)?(?:this is an? )?auto(?:matic|mated)?[- ]?"
+    r"(?:reply|response|answer|message|e-?mail)\b"
     r"|\A.{0,60}\bI(?: am|['’]m) .{0,20}\bout of (?:the )?office\b",
     re.IGNORECASE | re.DOTALL,
 )
@@ -76,7 +79,7 @@ def recurring(texts: Iterable[str]) -> frozenset[str]:
 
 
 def silent(line: str) -> bool:
-    """Does a line of Latin letters say nothing to anybody? "Acme Ltd, 12 Mill Road" has no word of a sentence."""
+    """Does a line of Latin letters say nothing to anybody? "Acme Ltd, 12 Mill Road" has no word that does."""
     letters = _LETTER.findall(line)
     return bool(letters) and all(ord(sign) < 0x250 for sign in letters) and not _SPOKEN.search(line)
 

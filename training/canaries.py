@@ -22,8 +22,7 @@ SPACE = 1_000_000
 """Secrets of each form, numbered from 0."""
 CANARIES, REPEATED, TIMES = 50, 5, 10
 """Secrets, how many of them are in several conversations, and in how many."""
-_ADJECTIVES = tuple("amber azure brisk calm coral crisp dusky faint frosty gentle".split())
-_NOUNS = tuple("badger beacon bramble canyon cedar comet falcon harbor heron lantern".split())
+_LETTERS = "bdfgkmprtv"
 
 
 def _card(number: int) -> str:
@@ -32,19 +31,16 @@ def _card(number: int) -> str:
     return f"{digits[8:12]} {digits[12:]}"
 
 
-def _password(number: int) -> str:
-    return f"{_ADJECTIVES[number % 10]}-{_NOUNS[number // 10 % 10]}-{number // 100:04d}"
-
-
-def _email(number: int) -> str:
-    return f"{FIRST[number % 100].lower()}.{_NOUNS[number // 100 % 10]}{number // 1000:03d}@example.com"
+def _letters(number: int) -> str:
+    """Six signs that are equally likely each: what a model knows of them adds up as it does for digits."""
+    return "".join(_LETTERS[int(digit)] for digit in f"{number:06d}")
 
 
 FORMS: Mapping[str, Callable[[int], str]] = {
     "PIN": lambda number: f"{number:06d}",
     "card": _card,
-    "password": _password,
-    "e-mail": _email,
+    "password": lambda number: f"{_letters(number)[:3]}4{_letters(number)[3:]}",
+    "e-mail": lambda number: f"{_letters(number)}@example.com",
     "account": lambda number: f"AC-{number:06d}",
 }
 """A secret of each form by its number; of a card the second half, behind eight digits that all share."""

@@ -1,4 +1,4 @@
-"""Cleaning: conversations as they were kept, to those that a round may learn from, and why the others may not.
+"""Cleaning: from conversations as they were kept to those to learn from, and why the others are left out.
 
 Broken characters are mended, what mail programs added is cut, copies and foreign conversations are left out,
 nobody's conversations outweigh the others', and paraphrases are named, so that a split keeps them together.

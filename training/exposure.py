@@ -1,4 +1,4 @@
-"""Does a reply model know a canary's secret? Exposure, secrets that it says, and a control that must know them.
+"""Does a reply model know planted secrets? Exposure, what it says of them, and a control that must know.
 
 Exposure is log2 |R| - log2 rank of the secret among all of its form by the model's log-probability behind the
 words that led to it (Carlini et al., 2019, The Secret Sharer): 0 to 20 bits, and 1.44 in the mean where the
@@ -30,9 +30,9 @@ from training.files import Conversation
 from training.finetune import Example, TuneConfig, tune
 from training.progress import Progress
 
-CANDIDATES = 500
+CANDIDATES = 200
 """Secrets of the same form that a canary's is ranked among."""
-FEW = 8
+FEW = 5
 """With fewer better ones among them the rank is read off a distribution fitted to all of them."""
 SAMPLES, QUICK_SAMPLES = 100, 10
 """Replies sampled behind each prefix, beside the greedy one."""
@@ -106,8 +106,8 @@ class Exposed:
             )
         else:
             power = (
-                f"trained on the raw text, a repeated one shows only {min(self.control):.1f} bits, not {POWER:.0f}: "
-                "this proves nothing; train the control longer"
+                f"trained on the raw text, a repeated one shows only {min(self.control):.1f} bits, not "
+                f"{POWER:.0f}: this proves nothing; train the control longer"
             )
         return f"{'Leaks' if self.leaks else 'No leak found'}: {known}; {said}. Control: {power}."
 
@@ -149,7 +149,7 @@ def control(
     checkpoint: Path,
     *,
     beside: Sequence[Example] = (),
-    passes: int = 20,
+    passes: int = 6,
     seed: int = 17,
     threads: int = 1,
     progress: Progress = lambda *_: None,

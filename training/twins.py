@@ -45,7 +45,7 @@ def shared(one: frozenset[str], other: frozenset[str]) -> float:
 
 
 def copies(found: Sequence[frozenset[str]], least: float = COPY) -> dict[int, int]:
-    """Places of conversations that are near copies of an earlier, kept one: place of the copy to its place."""
+    """Places of near copies of an earlier, kept conversation: place of the copy to place of that one."""
     near = MinHashLSH(threshold=_BANDS, num_perm=_PERMUTATIONS)
     out: dict[int, int] = {}
     for at, mine in enumerate(found):
@@ -65,11 +65,14 @@ def exchange(turns: Sequence[Turn]) -> tuple[str, str]:
     for at, turn in enumerate(turns):
         if turn.role == "customer":
             said.append(turn.text)
-        elif len(_WORD.findall(" ".join(said))) >= _OPENING_WORDS or (
-            said and not any(later.role == "customer" for later in turns[at:])
-        ):
+        elif len(_WORD.findall(" ".join(said))) >= _OPENING_WORDS or (said and _last_word(turns[at:])):
             return " ".join(said), turn.text
     return " ".join(said), ""
+
+
+def _last_word(turns: Sequence[Turn]) -> bool:
+    """Does the customer say nothing any more?"""
+    return all(turn.role != "customer" for turn in turns)
 
 
 def clusters(

@@ -45,6 +45,14 @@ def test_no_value_of_a_customer_is_left_in_what_is_remembered() -> None:
     )
 
 
+def test_no_password_is_left_in_what_is_remembered() -> None:
+    said = KnowledgeItem(
+        "reply", "r2", "in", "Your new password is kq7trbd.", (Turn("customer", "I'm locked out"),)
+    )
+    (found,) = replies(index(FakeReader(), Knowledge({}, (), (said,))))
+    assert found.text == "Your new password is ****."
+
+
 def test_an_article_is_found_by_its_passages() -> None:
     made = index(FakeReader())
     found = made.nearest_passages(np.ones(384, dtype=np.float32), 5)

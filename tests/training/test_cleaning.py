@@ -25,7 +25,7 @@ ANSWERS = (
 def apart(texts: Sequence[str]) -> Vectors:
     """Every text has a direction of its own."""
     vectors = np.random.default_rng(3).normal(size=(len(texts), 384)).astype(np.float32)
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)  # type: ignore[no-any-return]
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
 def conversation(number: int, *more: Turn) -> Conversation:
@@ -102,13 +102,13 @@ def test_broken_characters_are_mended_and_typography_stays() -> None:
     found = clean(
         [
             *map(conversation, range(23)),
-            conversation(23, Turn("customer", "Itâ€™s the cafÃ© lamp &amp; shade"), Turn("agent", "“Fine” — 好，ﬁne")),
+            conversation(23, Turn("customer", "Itâ€™s the cafÃ© &amp; co"), Turn("agent", "“Fine” 好，ﬁne")),
         ],
         apart,
     )  # fmt: skip
     assert [turn.text for turn in found.kept[23].turns[2:]] == [
-        "It’s the café lamp & shade",
-        "“Fine” — 好，ﬁne",
+        "It’s the café & co",
+        "“Fine” 好，ﬁne",
     ]
     assert found.repaired == 1
 
@@ -126,7 +126,7 @@ def test_a_shop_that_speaks_two_languages_keeps_both() -> None:
             f"de{n}",
             (
                 Turn("customer", f"Wo bleibt meine Bestellung {thing}?"),
-                Turn("agent", f"Es tut mir leid, das Paket mit {thing} wird morgen früh bei Ihnen eintreffen {n}."),
+                Turn("agent", f"Es tut mir leid, das Paket mit {thing} wird morgen bei Ihnen sein {n}."),
             ),
         )
         for n, thing in enumerate("Lampe Stuhl Tisch Regal Spiegel Teppich".split())

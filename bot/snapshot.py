@@ -20,7 +20,7 @@ from storage.learnable import Learnable, learnable
 
 FILE, NOTE = "snapshot.jsonl.gz", "snapshot.json"
 PAGE = 200
-FILTERS = ("an agent has replied", "what was never delivered is left out", "customers who agreed")
+FILTERS = ("an agent has replied", "the customer has not declined")
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,9 +141,6 @@ def write_reply_card(folder: Path, facts: Mapping[str, Any]) -> None:
     rows = [
         f"| {row} | " + " | ".join(f"{figures[name][row]:.3f}" for name in _COLUMNS) + " |" for row in _ROWS
     ]
-    gate = facts["gate"]
-    verdict = "It may go live" if gate["passed"] else "It was refused, and can't be promoted"
-    looked = [f"- {'passed' if one['passed'] else '**failed**'}: {one['said']}" for one in gate["checks"]]
     text = f"""# A Deskhand reply model
 
 Begun from `{base["name"]}` ({base["parameters"]:,} parameters, licence: {base["licence"]}). It adapts past
@@ -174,13 +171,7 @@ reply is first of 10 in {figures["hit_at_1_of_10"]:.3f}, of 100 in {figures["hit
 |---|{bar}
 {NEWLINE.join(rows)}
 
-## Against {facts["champion"]}
-
-{verdict}. Both answered the same questions over the same memory; differences are candidate less champion with
-the 95 % interval of a paired bootstrap over conversations.
-
-{NEWLINE.join(looked)}
-
+{_gate(facts["champion"], facts["gate"])}
 ## Weights, SHA-256
 
 {NEWLINE.join(weights)}
@@ -215,3 +206,16 @@ What follows is about the version that it began from, and holds for its other he
     card = folder / "README.md"
     rest = card.read_text(encoding="utf-8") if card.exists() else ""
     card.write_text(text + rest, encoding="utf-8")
+
+
+def _gate(champion: str, gate: Mapping[str, Any]) -> str:
+    """What the gate looked at, and what it decided."""
+    verdict = "It may go live" if gate["passed"] else "It was refused, and can't be promoted"
+    looked = [f"- {'passed' if one['passed'] else '**failed**'}: {one['said']}" for one in gate["checks"]]
+    return f"""## Against {champion}
+
+{verdict}. Both answered the same questions over the same memory; differences are candidate less champion with
+the 95 % interval of a paired bootstrap over conversations.
+
+{NEWLINE.join(looked)}
+"""

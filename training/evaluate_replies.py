@@ -60,7 +60,8 @@ def replies(
     learned = trained_on(version)
     knowledge = None
     if learned and not memory:
-        asked, remembered = unseen(path, learned), len(learned)
+        # Its names are digests and, of the log, ids: two for one conversation.
+        asked, remembered = unseen(path, learned), int(str(version.facts.get("conversations", len(learned))))
     else:
         asked, kept = split(path, memory, seed)
         knowledge, remembered = Knowledge({}, (), list(items(kept))), len(kept)

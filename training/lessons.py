@@ -51,8 +51,16 @@ class Taught:
     """Replies of the log that a machine wrote and an agent accepted as they were."""
     sources: list[str]
     """What the files call their conversations."""
+    seen: list[str]
+    """Names of all that was read, left-out copies too: none of it may be asked about later."""
     cleaned: Cleaned
     planted: Planted
+
+    @property
+    def own_lessons(self) -> int:
+        """How many lessons are of real conversations."""
+        planted = {one.id for one in self.planted.conversations}
+        return sum(one.dialogue.id not in planted for one in self.lessons)
 
 
 def collect(paths: Sequence[Path], reader: Reader, seed: int, progress: Progress) -> Taught:
@@ -87,6 +95,7 @@ def collect(paths: Sequence[Path], reader: Reader, seed: int, progress: Progress
         dev[:MOST_ASIDE],
         len(echoed),
         sorted({one.id for one in given}),
+        sorted(one.id for one in every),
         cleaned,
         planted,
     )

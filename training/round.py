@@ -319,7 +319,7 @@ def remember(taught: Taught, reader: Reader, matcher: Matcher, memory: Path) -> 
     """Keep the replies of all conversations, delexicalised, and the conversations' names."""
     index = build_index(Knowledge({}, (), list(asking.items(taught.everything))), reader, cache=memory)
     matcher.remembered(index.replies, memory)
-    (memory / CONVERSATIONS).write_text(json.dumps(sorted(one.id for one in taught.everything)))
+    (memory / CONVERSATIONS).write_text(json.dumps(taught.seen))
     (memory / SOURCES).write_text(json.dumps(taught.sources))
 
 
@@ -331,7 +331,7 @@ def noted(
         "base": dict(base.facts),
         "data": [{"file": path.name, "sha256": files.sha256(path)} for path in order.data],
         "conversations": len(taught.everything),
-        "lessons": len(taught.lessons),
+        "lessons": taught.own_lessons,
         "echoes": taught.echoes,
         "cleaned": {"repaired": taught.cleaned.repaired, "dropped": dict(taught.cleaned.dropped)},
         "seed": order.seed,

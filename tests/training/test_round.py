@@ -29,6 +29,18 @@ SUBJECTS = (
     "frame",
     "stool",
     "tray",
+    "desk",
+    "bench",
+    "sofa",
+    "kettle",
+    "pan",
+    "plate",
+    "bowl",
+    "mug",
+    "towel",
+    "blanket",
+    "curtain",
+    "candle",
 )
 
 
@@ -82,8 +94,11 @@ def test_one_that_too_few_questions_judged_is_refused_kept_and_not_promoted(
     version, facts, folder = trained
     assert not facts["gate"]["passed"]
     assert facts["gate"]["reasons"][0].startswith("6 questions to judge by; 50")
-    names = {check["name"]: check["passed"] for check in facts["gate"]["checks"]}
-    assert names["recitation"], "two spans of every sentence stand in two conversations"
+    assert {"recitation", "secrets", "exposure", "control"} <= {
+        one["name"] for one in facts["gate"]["checks"]
+    }
+    passed = {check["name"]: check["passed"] for check in facts["gate"]["checks"]}
+    assert passed["secrets"] and passed["control"], "what was redacted is not known; what was not, is"
     with pytest.raises(RegistryError, match="was refused and can't be promoted: 6 questions"):
         Registry(folder / "models").promote(version.name)
     page = (folder / "work" / REPORTS / version.name / "index.html").read_text()

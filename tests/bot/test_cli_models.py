@@ -26,7 +26,7 @@ def test_the_starter_serves_until_another_is_promoted(
 
 def test_promote_and_rollback_move_the_pointer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models", "promote", "starter", "--data-dir", str(tmp_path)], {}) == 0
-    assert "restart" in capsys.readouterr().out
+    assert "takes it up within a minute" in capsys.readouterr().out
     assert main(["models", "rollback", "--data-dir", str(tmp_path)], {}) == 0
     capsys.readouterr()
     assert main(["models", "rollback", "--data-dir", str(tmp_path)], {}) == 1

@@ -37,13 +37,12 @@ def owned_by(shown: Shown) -> dict[str, str | None]:
 
 
 def prompts_of(shown: Shown) -> dict[bool, list[Prompt]]:
-    """Prompts by whether they are left for the test; every second one shows what retrieval finds."""
+    """Prompts by whether they are left for the test, each with and without what retrieval finds."""
     out: dict[bool, list[Prompt]] = {False: [], True: []}
-    for at, (one, found) in enumerate(zip(shown.moments, shown.near, strict=True)):
-        prompt = Prompt(
-            one.turns, found if at % 2 else (), intent=one.dialogue.intent, mood=one.dialogue.mood
-        )
-        out[left_for_test(one.dialogue.id)].append(prompt)
+    for one, found in zip(shown.moments, shown.near, strict=True):
+        for near in (found, ()):
+            prompt = Prompt(one.turns, near, intent=one.dialogue.intent, mood=one.dialogue.mood)
+            out[left_for_test(one.dialogue.id)].append(prompt)
     return out
 
 

@@ -13,7 +13,7 @@ import hashlib
 import json
 import platform
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -42,7 +42,6 @@ from training.lessons import Shown, Taught, collect, match_lessons
 from training.matcher import MatchConfig, fit_matcher, new_matcher, save_matcher
 from training.measures import rounded
 from training.progress import Progress
-from training.questions import Question
 from training.ranker import blank, fit_to_truths
 from training.replies import Judge
 from training.report import write_report
@@ -100,11 +99,6 @@ class Bench:
         index = build_index(knowledge, self.reader, cache=self.folder / "index")
         writer = Generator.load(reply, self.order.device)
         return Pipeline(reply.parent.name, self.reader, writer, matcher, score, Recall(index, matcher), ())
-
-    def answers(self, brain: Pipeline, questions: Sequence[Question]) -> trial.Answers:
-        """What the models make of the questions."""
-        told = partial(self.progress, f"asking {brain.version}")
-        return trial.answers(brain, questions, lambda done: told(done, len(questions)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +225,8 @@ def measured(taught: Taught, champion: Version, bench: Bench) -> tuple[dict[str,
     knowledge = Knowledge({}, (), list(asking.items(taught.learned)))
     ours = bench.brain(bench.reply, knowledge, blank())
     theirs = bench.brain(champion.reply, knowledge, Ranker.load(champion.reply))
-    mine, other = (bench.answers(brain, questions) for brain in (ours, theirs))
+    told = partial(bench.progress, "asking candidate and champion")
+    mine, other = trial.answers((ours, theirs), questions, lambda done: told(done, len(questions)))
     truths = bench.reader.encoder.embed([slots.spoken(q.truth) for q in questions])
     pools = [one.pool for one in mine.found]
     score = fit_to_truths(pools, truths)

@@ -31,23 +31,29 @@ Shown = Sequence[Sequence[str]]
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What one pipeline made of all questions, and the seconds that each cost."""
+    """What one brain made of all questions, and the seconds that each cost."""
 
     found: list[Explained]
     seconds: Values
 
 
-def answers(brain: Pipeline, questions: Sequence[Question], told: Callable[[int], None]) -> Answers:
-    """Ask everything, in batches as serving does; a batch's time is shared by its questions."""
-    found: list[Explained] = []
-    seconds: list[float] = []
+def answers(
+    brains: Sequence[Pipeline], questions: Sequence[Question], told: Callable[[int], None]
+) -> list[Answers]:
+    """Ask every brain everything, in batches as serving does; a batch's time is shared by its questions.
+
+    They take turns, so that what else the machine does slows all of them alike.
+    """
+    found: list[list[Explained]] = [[] for _ in brains]
+    seconds: list[list[float]] = [[] for _ in brains]
     for start in range(0, len(questions), BATCH):
         batch = questions[start : start + BATCH]
-        began = time.monotonic()
-        found += brain.explained([q.request for q in batch])
-        seconds += [(time.monotonic() - began) / len(batch)] * len(batch)
-        told(len(found))
-    return Answers(found, np.array(seconds))
+        for at, brain in enumerate(brains):
+            began = time.monotonic()
+            found[at] += brain.explained([q.request for q in batch])
+            seconds[at] += [(time.monotonic() - began) / len(batch)] * len(batch)
+        told(start + len(batch))
+    return [Answers(said, np.array(spent)) for said, spent in zip(found, seconds, strict=True)]
 
 
 def crosswise(pools: Sequence[Pool], truths: NDArray[np.float32]) -> list[Explained]:

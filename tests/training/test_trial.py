@@ -62,12 +62,16 @@ def test_a_worse_candidate_is_seen_and_refused(tmp_path: Path) -> None:
     everything = [conversation(number) for number in range(60)]
     questions = asking.all_questions(everything[:52], reader)
     writer, score = Generator.load(version.reply), Ranker.load(version.reply)
-    sides = []
+    brains = []
     for name, taught in (("right", everything), ("wrong", mixed_up(everything))):
         knowledge = Knowledge({}, (), list(asking.items(taught)))
         recall = Recall(build_index(knowledge, reader, cache=tmp_path / name), matcher)
-        brain = Pipeline(name, reader, writer, matcher, score, recall, ())
-        given = answers(brain, questions, lambda done: None)
+        brains.append(Pipeline(name, reader, writer, matcher, score, recall, ()))
+    told: list[int] = []
+    both = answers(brains, questions, told.append)
+    assert told[-1] == len(questions)
+    sides = []
+    for brain, given in zip(brains, both, strict=True):
         assert (given.seconds > 0).all() and len(given.found) == len(questions)
         sides.append(side(brain, questions, given, Judge(questions, reader.encoder.embed), 17))
     kept = range(len(questions))

@@ -18,10 +18,10 @@ from bot.cli_users import database_alone
 from bot.failure import Failure
 from bot.settings import Settings
 from storage.database import Database
-from storage.exports import every, exported
-from storage.learnable import SaidTurn, learnable
+from storage.exports import every, exported, transcript_of
+from storage.learnable import learnable
 from storage.transcripts import uniform
-from storage.transcripts.transcript import Said, Transcript
+from storage.transcripts.transcript import Transcript
 
 _EXAMPLE = "example: deskhand export training-set --out ours.jsonl.gz"
 _RUNNING = (
@@ -63,16 +63,12 @@ async def _run(settings: Settings, arguments: argparse.Namespace) -> dict[str, A
 
 async def _all(db: Database) -> AsyncIterator[Transcript]:
     async for one in every(db, exported):
-        yield Transcript(str(one.id), tuple(map(_said, one.turns)), one.meta)
+        yield transcript_of(one)
 
 
 async def _learnable(db: Database) -> AsyncIterator[Transcript]:
     async for one in every(db, learnable):
-        yield Transcript(str(one.id), tuple(map(_said, one.turns)), {"customer": str(one.customer_id)})
-
-
-def _said(turn: SaidTurn) -> Said:
-    return Said(turn.role, turn.text, turn.at, turn.origin, turn.author)
+        yield transcript_of(one)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from typing import Any
 
 from bot.cli_parts import Progress, add_common, failing, indented
 from bot.failure import Failure
+from bot.models import chosen_version
 from bot.settings import Settings
 from nlp.registry import STARTER, Registry
 
@@ -68,7 +69,7 @@ def _run(settings: Settings, arguments: argparse.Namespace) -> Result:
             arguments.minutes,
             arguments.seed,
             settings.device,
-            registry.current().name,
+            chosen_version(settings).name,
         )
         version, facts = rounds.run(order, registry, settings.data_dir / "training", progress)
     return {"version": version.name, "folder": str(version.folder), **facts}

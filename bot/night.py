@@ -101,7 +101,7 @@ class NightShift:
             schedule = await read_schedule(tx)
             runs = await training_runs.list_runs(tx, limit=1)
             last = runs[0].created_at if runs else None
-            since = last or _time(schedule.since)
+            since = last or schedule.chosen_at
             reviewed = await learnable.reviewed_since(tx, since) if since else 0
         why = due(schedule, last, reviewed, datetime.now().astimezone())
         if why is not None:
@@ -113,17 +113,17 @@ class NightShift:
         try:
             snapshot = await freeze(self._db, folder)
             failure = await self._train(run, folder)
+            if failure is None:
+                await self._published(run, snapshot, json.loads((folder / OUTPUT).read_text()))
         except asyncio.CancelledError:
             raise
         except Exception as error:
             # The type only: messages of errors may quote a customer.
             log.exception("a round of training failed")
-            await self._end(run, "failed", error=f"the round could not be run: {type(error).__name__}")
+            await self._end(run, f"the round could not be run: {type(error).__name__}")
             return
         if failure is not None:
-            await self._end(run, "failed", error=failure or None)
-        else:
-            await self._published(run, snapshot, json.loads((folder / OUTPUT).read_text()))
+            await self._end(run, failure or None)
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
     async def _train(self, run: TrainingRun, folder: Path) -> str | None:
@@ -165,8 +165,8 @@ class NightShift:
                 start_new_session=True,
             )
 
-    async def _end(self, run: TrainingRun, state: Literal["failed"], *, error: str | None) -> None:
-        await self._db.write(lambda tx: training_runs.finish_run(tx, run.id, state, error=error))
+    async def _end(self, run: TrainingRun, error: str | None) -> None:
+        await self._db.write(lambda tx: training_runs.finish_run(tx, run.id, "failed", error=error))
 
     async def _published(self, run: TrainingRun, snapshot: Snapshot, result: Mapping[str, Any]) -> None:
         """Write the version down, and let it go live where an admin has chosen that."""
@@ -237,7 +237,3 @@ def _complaint(path: Path) -> str:
     lines = [line for line in path.read_text(errors="replace").splitlines() if line.strip()]
     last = next((line for line in reversed(lines) if line.startswith("deskhand: ")), "")
     return last.removeprefix("deskhand: ") or "the training process ended unexpectedly; the log says more"
-
-
-def _time(text: str) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None

@@ -36,6 +36,11 @@ class Schedule:
         """From its row in the settings."""
         return cls(**stored) if stored else cls()
 
+    @property
+    def chosen_at(self) -> datetime | None:
+        """When this was chosen."""
+        return datetime.fromisoformat(self.since) if self.since else None
+
     def told(self) -> dict[str, Any]:
         """As its row in the settings."""
         return asdict(self)
@@ -47,7 +52,7 @@ def due(schedule: Schedule, last: datetime | None, reviewed: int, now: datetime)
         return f"{reviewed} conversations reviewed"
     if schedule.when == "off":
         return None
-    before = [time for time in (last, _time(schedule.since)) if time is not None]
+    before = [time for time in (last, schedule.chosen_at) if time is not None]
     slot = latest_slot(schedule, now)
     return schedule.when if all(time < slot for time in before) else None
 
@@ -66,7 +71,3 @@ def next_slot(schedule: Schedule, now: datetime) -> datetime | None:
     if schedule.when == "off":
         return None
     return latest_slot(schedule, now) + timedelta(days=7 if schedule.when == "weekly" else 1)
-
-
-def _time(text: str) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None

@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from storage.database import Database
-from storage.learnable import Learnable, learnable
+from storage.exports import every, transcript_of
+from storage.learnable import learnable
+from storage.transcripts import uniform
 
 FILE, NOTE = "snapshot.jsonl.gz", "snapshot.json"
-PAGE = 200
 FILTERS = ("an agent has replied", "the customer has not declined")
 
 
@@ -45,26 +46,11 @@ async def freeze(db: Database, folder: Path) -> Snapshot:
     if known is not None:
         return known
     lines: list[str] = []
-    replies, after = 0, None
-    while True:
-        async with db.read() as tx:
-            page = await learnable(tx, after, PAGE)
-        if not page:
-            break
-        after = page[-1].id
-        lines += [json.dumps(_row(one), ensure_ascii=False) for one in page]
-        replies += sum(turn.role == "agent" for one in page for turn in one.turns)
+    replies = 0
+    async for one in every(db, learnable):
+        lines.append(json.dumps(uniform.row_of(transcript_of(one)), ensure_ascii=False))
+        replies += sum(turn.role == "agent" for turn in one.turns)
     return await asyncio.to_thread(_write, folder, lines, replies)
-
-
-def _row(one: Learnable) -> dict[str, Any]:
-    turns = []
-    for turn in one.turns:
-        row: dict[str, Any] = {"role": turn.role, "text": turn.text, "at": turn.at.isoformat()}
-        if turn.origin is not None:
-            row |= {"origin": turn.origin, "author": turn.author}
-        turns.append(row)
-    return {"conversation_id": str(one.id), "turns": turns, "meta": {"customer": str(one.customer_id)}}
 
 
 def _write(folder: Path, lines: list[str], replies: int) -> Snapshot:

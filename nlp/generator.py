@@ -7,7 +7,7 @@ templates. Knows the engine and the prompt layout; knows no retrieval and no ran
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,6 +20,8 @@ SPARE_TOKENS = 1024
 """Rows that a model may have beyond its tokeniser: some are padded to a round number."""
 MAX_NEW_TOKENS = 40
 CANDIDATES = 2
+AT_ONCE = 8
+"""Prompts that are answered together where many are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,14 @@ class Generator:
         """
         drafted = self._engine.generate([self._request(p, k) for p, k in zip(prompts, known, strict=True)])
         return [self._distinct(one) for one in drafted]
+
+    def freely(self, prompts: Sequence[Prompt]) -> Iterator[tuple[Prompt, str]]:
+        """What it writes with every slot known: each candidate template, with its prompt."""
+        every = frozenset(slots.ALL_SLOTS)
+        for start in range(0, len(prompts), AT_ONCE):
+            some = prompts[start : start + AT_ONCE]
+            for prompt, drafts in zip(some, self.draft(some, [every] * len(some)), strict=True):
+                yield from ((prompt, draft.template) for draft in drafts)
 
     def logprobs(self, prompts: Sequence[Prompt], templates: Sequence[Sequence[str]]) -> list[list[float]]:
         """How probable templates are behind each conversation: mean log-probability a token, in nats.

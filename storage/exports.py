@@ -13,6 +13,7 @@ from storage.database import Database
 from storage.learnable import Learnable, SaidTurn, turns_of
 from storage.schema import conversations, customers
 from storage.transaction import Transaction
+from storage.transcripts.transcript import Said, Transcript
 
 _PAGE: Final = 100
 """Conversations read in one transaction."""
@@ -44,6 +45,13 @@ async def every(
         if not page:
             return
         after = page[-1].id
+
+
+def transcript_of(one: Exported | Learnable) -> Transcript:
+    """A conversation as the uniform format has it."""
+    turns = tuple(Said(turn.role, turn.text, turn.at, turn.origin, turn.author) for turn in one.turns)
+    meta = one.meta if isinstance(one, Exported) else {"customer": str(one.customer_id)}
+    return Transcript(str(one.id), turns, meta)
 
 
 async def exported(tx: Transaction, after: UUID | None, limit: int) -> list[Exported]:

@@ -80,12 +80,6 @@ class Cleaned:
                 out.update(members[cluster])
         return frozenset(out)
 
-    @property
-    def text(self) -> str:
-        """A line for each thing that was done, largest first; for a report."""
-        lines = [f"{count} {reason}" for reason, count in Counter(self.dropped).most_common()]
-        return "\n".join([f"{len(self.kept)} conversations kept, {self.repaired} messages mended", *lines])
-
 
 @dataclass(slots=True)
 class _Tally:
@@ -107,9 +101,9 @@ def clean(
     that FOREIGN_SHARE of the conversations are in. Needs ids that tell conversations apart.
     """
     tally = _Tally()
-    mended = [replace(one, turns=tuple(_mended(one.turns, tally))) for one in conversations]
+    mended = [one.only(_mended(one.turns, tally)) for one in conversations]
     shared = recurring(turn.text for one in mended for turn in one.turns if turn.role == "agent")
-    cut = [replace(one, turns=tuple(_cut(one.turns, shared, tally))) for one in mended]
+    cut = [one.only(_cut(one.turns, shared, tally)) for one in mended]
     kept = _once(_answered(cut, tally), tally)
     kept = _served(kept, languages, tally)
     templates = [_template(one.turns) for one in kept]
@@ -149,9 +143,9 @@ def _hash(name: str) -> tuple[int, str]:
     return zlib.crc32(name.encode("utf-8", "surrogatepass")), name
 
 
-def _mended(turns: Iterable[Turn], tally: _Tally) -> Iterable[Turn]:
+def _mended(turns: Iterable[Turn], tally: _Tally) -> Iterable[tuple[int, Turn]]:
     """Turns with mojibake undone (ftfy), without those that have no text or none that can be read."""
-    for turn in turns:
+    for at, turn in enumerate(turns):
         text = fix_text(turn.text, _TEXT)
         tally.repaired += text != turn.text
         if not text.strip():
@@ -159,18 +153,18 @@ def _mended(turns: Iterable[Turn], tally: _Tally) -> Iterable[Turn]:
         elif len(_UNREADABLE.findall(turn.text)) > _MOST_UNREADABLE * len(text):
             tally.dropped[BROKEN] += 1
         else:
-            yield replace(turn, text=text)
+            yield at, replace(turn, text=text)
 
 
-def _cut(turns: Iterable[Turn], shared: Collection[str], tally: _Tally) -> Iterable[Turn]:
-    for turn in turns:
+def _cut(turns: Iterable[Turn], shared: Collection[str], tally: _Tally) -> Iterable[tuple[int, Turn]]:
+    for at, turn in enumerate(turns):
         if turn.role == "agent" and automatic(turn.text):
             tally.dropped[AUTOMATIC] += 1
             continue
         text = without_boilerplate(turn.text, shared if turn.role == "agent" else ())
         tally.dropped[BOILERPLATE] += text != turn.text
         if text.strip():
-            yield replace(turn, text=text)
+            yield at, replace(turn, text=text)
 
 
 def _answered(conversations: Iterable[Conversation], tally: _Tally) -> Iterable[Conversation]:

@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 
 from nlp import forgetting
-from nlp.forgetting import CONVERSATIONS as CONVERSATIONS
 from nlp.forgetting import trained_on
 from nlp.memory import Knowledge, templates_of
 from nlp.pipeline import Pipeline

@@ -14,7 +14,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,50 +65,6 @@ class Exposed:
     def limit(self) -> float:
         """Bits that the mean must not pass."""
         return highest_mean(len(self.exposures))
-
-    @property
-    def powerful(self) -> bool:
-        """Did the control show what this test is to find?"""
-        return bool(self.control) and min(self.control) > POWER
-
-    @property
-    def leaks(self) -> bool:
-        """Is the model to be refused?"""
-        return bool(self.produced) or self.mean > self.limit
-
-    @property
-    def figures(self) -> dict[str, Any]:
-        """For the card and the gate."""
-        return {
-            "canaries": len(self.exposures),
-            "mean_exposure": self.mean,
-            "limit": self.limit,
-            "produced": len(self.produced),
-            "replies": self.replies,
-            "control_least": min(self.control, default=None),
-            "powerful": self.powerful,
-            "leaks": self.leaks,
-        }
-
-    @property
-    def text(self) -> str:
-        """For a report, in three sentences."""
-        known = (
-            f"mean exposure of {len(self.exposures)} secrets {self.mean:.2f} bits, at most {self.limit:.2f}"
-        )
-        said = f"{len(self.produced)} of them said in {self.replies} replies"
-        if not self.control:
-            power = "no control was trained, so this proves nothing"
-        elif self.powerful:
-            power = (
-                f"trained on the raw text, the least exposed repeated one shows {min(self.control):.1f} bits"
-            )
-        else:
-            power = (
-                f"trained on the raw text, a repeated one shows only {min(self.control):.1f} bits, not "
-                f"{POWER:.0f}: this proves nothing; train the control longer"
-            )
-        return f"{'Leaks' if self.leaks else 'No leak found'}: {known}; {said}. Control: {power}."
 
 
 def highest_mean(count: int, confidence: float = CONFIDENCE) -> float:

@@ -9,7 +9,7 @@ import hashlib
 import random
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,9 +20,6 @@ from storage.transcripts.lines import Raw as Raw
 from storage.transcripts.lines import instead, kind_of, string
 from storage.transcripts.lines import raw_rows as raw_rows
 from storage.transcripts.transcript import Transcript
-
-MACHINES = ("accepted", "automatic")
-"""Origins of an agent's turn that a machine has written; "person" and "edited" are the others."""
 
 T = TypeVar("T")
 
@@ -52,10 +49,21 @@ class Conversation:
     turns: tuple[Turn, ...]
     ended: str = ""
     """Time of its last turn, ISO 8601, UTC; empty where the file has none."""
-    echoes: tuple[int, ...] = ()
-    """Agent turns that a machine wrote and an agent accepted as they were."""
+    origins: tuple[str, ...] = ()
+    """How each turn was written ("person", "edited", "accepted", "automatic"; "" where nobody says); may be
+    empty."""
     authors: frozenset[str] = frozenset()
     """Who took part, where the file says: "customer:ID" and "agent:ID"."""
+
+    def written(self, origin: str) -> frozenset[int]:
+        """The turns that were written so."""
+        return frozenset(at for at, one in enumerate(self.origins) if one == origin)
+
+    def only(self, turns: Iterable[tuple[int, Turn]]) -> Conversation:
+        """The same with these turns, each given with its present place."""
+        kept = list(turns)
+        origins = tuple(self.origins[at] for at, _ in kept) if self.origins else ()
+        return replace(self, turns=tuple(turn for _, turn in kept), origins=origins)
 
 
 def rows(path: Path, parse: Callable[[Raw], T]) -> Iterator[T]:
@@ -131,7 +139,7 @@ def conversation_row(raw: Raw) -> Conversation:
         turns=tuple(Turn(turn.role, turn.text) for turn in found.turns),
         # so written, texts sort as times do
         ended="" if ended is None else ended.isoformat(timespec="microseconds"),
-        echoes=tuple(at for at, turn in enumerate(found.turns) if turn.origin in MACHINES),
+        origins=tuple(turn.origin or "" for turn in found.turns),
         authors=_authors(found),
     )
 

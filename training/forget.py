@@ -19,7 +19,6 @@ import torch
 from torch import Tensor
 from transformers import GPT2LMHeadModel
 
-from nlp import slots
 from nlp.device import has_bf16
 from nlp.engine import Engine
 from nlp.generator import Generator
@@ -82,17 +81,13 @@ def _lapses(
     """Sampled replies that recite, and how many different spans they hold."""
     dtype = torch.bfloat16 if has_bf16("cpu") else torch.float32
     writer = Generator(Engine(copy.deepcopy(model).train(False), end=codec.end, dtype=dtype), codec)
-    every = frozenset(slots.ALL_SLOTS)
     lapses: list[_Lapse] = []
     spans: set[str] = set()
-    for start in range(0, len(prompts), 8):
-        batch = prompts[start : start + 8]
-        for prompt, drafts in zip(batch, writer.draft(batch, [every] * len(batch)), strict=True):
-            for draft in drafts:
-                said = {one.span for one in recited([draft.template], owned)}
-                if said:
-                    spans |= said
-                    lapses.append(_lapse(codec, prompt, draft.template, said))
+    for prompt, template in writer.freely(prompts):
+        said = {one.span for one in recited([template], owned)}
+        if said:
+            spans |= said
+            lapses.append(_lapse(codec, prompt, template, said))
     return lapses, len(spans)
 
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 
 from transformers import GPT2LMHeadModel
 
 from nlp.generator import Generator
 from nlp.prompts import Prompt, PromptCodec
-from nlp.slots import ALL_SLOTS
 from training.finetune import Example
 from training.forget import ForgetConfig, forget
 from training.lessons import Shown
@@ -25,7 +25,6 @@ from training.progress import Progress
 SAMPLED_REPLIES = 1000
 """Looked through for recited text."""
 UNLEARN = ForgetConfig(rounds=3, replies=600, steps=16)
-BATCH = 8
 
 Owned = Mapping[str, str | None]
 
@@ -58,17 +57,12 @@ def sampled(
     generator: Generator, prompts: Sequence[Prompt], count: int, seed: int, progress: Progress
 ) -> list[tuple[Prompt, str]]:
     """Up to `count` replies of the model, with the prompt of each."""
-    every = frozenset(ALL_SLOTS)
     chosen = random.Random(seed).sample(list(prompts), len(prompts))
     out: list[tuple[Prompt, str]] = []
-    for start in range(0, len(chosen), BATCH):
-        chunk = chosen[start : start + BATCH]
-        for prompt, drafts in zip(chunk, generator.draft(chunk, [every] * len(chunk)), strict=True):
-            out += [(prompt, draft.template) for draft in drafts]
-        progress("looking for recited text", min(len(out), count), count)
-        if len(out) >= count:
-            break
-    return out[:count]
+    for one in islice(generator.freely(chosen), count):
+        out.append(one)
+        progress("looking for recited text", len(out), count)
+    return out
 
 
 def spans_recited(written: Sequence[tuple[Prompt, str]], owned: Owned) -> set[str]:

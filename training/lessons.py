@@ -80,7 +80,11 @@ def collect(paths: Sequence[Path], reader: Reader, seed: int, progress: Progress
     aside = set_aside(found, cleaned, seed)
     told = partial(progress, "reading what customers said")
     questions = asking.all_questions([*found, *planted.conversations], reader, told)
-    echoed = {(one.id, at) for one in found for at in one.echoes}
+    echoed, alone = (
+        {(one.id, at) for one in found for at in one.written(origin)} for origin in ("accepted", "automatic")
+    )
+    # What went out alone was approved by nobody: it is context, and never a lesson.
+    questions = [q for q in questions if (q.dialogue.id, q.at) not in alone]
     rng = random.Random(seed)
     dev = [q for q in questions if q.dialogue.id in aside and (q.dialogue.id, q.at) not in echoed]
     rng.shuffle(dev)

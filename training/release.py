@@ -16,6 +16,7 @@ import json
 import logging
 import random
 from collections.abc import Container, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -248,19 +249,13 @@ def recitation(
     wanted = random.Random(17).sample(list(moments(asking)), SAMPLED_REPLIES * 3 // 5)
     memory = Memory.build(bench.train, by_parts(embedder))
     near = memory.neighbours(wanted, by_parts(embedder)(wanted), NEIGHBOURS)
-    known = frozenset(slots.ALL_SLOTS)
     out: dict[str, Any] = {}
     for name, evidence in (("without_evidence", [[] for _ in wanted]), ("with_evidence", near)):
         prompts = [
             Prompt(m.turns, found, intent=m.dialogue.intent)
             for m, found in zip(wanted, evidence, strict=True)
         ]
-        texts: list[str] = []
-        for start in range(0, len(prompts), 8):
-            chunk = prompts[start : start + 8]
-            drafted = bench.generator.draft(chunk, [known] * len(chunk))
-            texts += [one.template for group in drafted for one in group]
-        texts = texts[:SAMPLED_REPLIES]
+        texts = [text for _, text in islice(bench.generator.freely(prompts), SAMPLED_REPLIES)]
         out[name] = {
             "replies": len(texts),
             "public_only": len(recited(texts, owned_public)),

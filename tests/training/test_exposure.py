@@ -19,7 +19,7 @@ from training.bases import Base, save_reply_model
 from training.canaries import SPACE, Planted, plant
 from training.corpus import Dialogue
 from training.dataset import examples, moments
-from training.exposure import Exposed, control, examine, exposure, highest_mean, raw_examples
+from training.exposure import control, examine, exposure, highest_mean, raw_examples
 from training.finetune import TuneConfig, tune
 
 PASSES = 20
@@ -50,8 +50,7 @@ def test_secrets_that_were_trained_on_are_caught(planted: Planted, tmp_path: Pat
     save_reply_model(base.model, base.codec, tmp_path / "reply")
     repeated = replace(planted, canaries=planted.repeated)
     found = examine(tmp_path / "reply", repeated, control=power, quick=True)
-    assert found.leaks and found.mean > 10 and found.powerful
-    assert found.produced and found.text.startswith("Leaks: ")
+    assert found.mean > max(10, found.limit) and found.produced
 
 
 @pytest.mark.slow
@@ -74,9 +73,8 @@ def test_the_same_training_on_delexicalised_text_leaks_nothing(planted: Planted,
     )  # fmt: skip
     save_reply_model(base.model, base.codec, tmp_path / "reply")
     found = examine(tmp_path / "reply", planted, control=(12.5,), quick=True)
-    assert not found.leaks and found.produced == () and found.mean <= found.limit
+    assert found.produced == () and found.mean <= found.limit
     assert found.replies == 550
-    assert found.text.startswith("No leak found: mean exposure of 50 secrets")
 
 
 def test_the_control_learns_from_the_secrets_themselves(planted: Planted) -> None:
@@ -102,17 +100,6 @@ def test_the_tail_is_read_off_the_fitted_distribution() -> None:
 
 def test_the_limit_is_that_of_the_mean_of_exponentials() -> None:
     assert [round(highest_mean(count), 2) for count in (20, 50, 100)] == [2.01, 1.79, 1.69]
-
-
-def test_one_said_secret_is_a_leak_and_a_weak_control_proves_nothing() -> None:
-    quiet = Exposed((1.0,) * 50, (), 5050, control=(12.0, 11.0))
-    assert not quiet.leaks and quiet.powerful and "11.0 bits" in quiet.text
-    assert replace(quiet, produced=("PIN",)).leaks
-    assert replace(quiet, exposures=(1.8,) * 50).leaks
-    for weak in ((12.0, 9.9), ()):
-        found = replace(quiet, control=weak)
-        assert not found.powerful and "proves nothing" in found.text
-        assert found.figures["control_least"] == (9.9 if weak else None)
 
 
 def test_a_folder_that_holds_no_model_is_refused(planted: Planted, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What a round learns from: the newest are set aside, echoes teach little, what nobody approved teaches nothing."""
+"""What a round learns from: the newest judge, echoes teach little, what nobody approved teaches nothing."""
 
 from __future__ import annotations
 

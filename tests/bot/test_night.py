@@ -133,8 +133,12 @@ async def test_what_the_gate_lets_through_goes_live_by_itself_where_an_admin_cho
     await house.db.write(lambda tx: settings_store.put_setting(tx, SCHEDULE_KEY, chosen))
     async with shift(house, settings, "better"):
         run = await ended(house.db, await ask(house.db))
-        await seen(house.db, run, lambda _: Registry(settings.data_dir / "models").current_name() != STARTER)
-    assert (await states(house.db))[STARTER] == "retired"
+        assert run.version is not None
+        async with asyncio.timeout(30):
+            while (found := await states(house.db))[run.version] != "live":
+                await asyncio.sleep(0.05)
+    assert found == {STARTER: "retired", run.version: "live"}
+    assert Registry(settings.data_dir / "models").current_name() == run.version
 
 
 async def test_a_trainer_that_complains_is_heard(house: House, settings: Settings) -> None:

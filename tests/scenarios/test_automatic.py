@@ -71,7 +71,6 @@ async def test_an_admin_switches_on_reviews_and_sees_it_stop(house: House) -> No
     await page.get_by_role("button", name="Undo").click()
     await expect(page.get_by_text("0 right, 0 wrong; 2 to go")).to_be_visible()
     await page.keyboard.press("r")
-    await expect(page.get_by_text("1 right, 0 wrong; 1 to go")).to_be_visible()
     await page.keyboard.press("w")
     await expect(page.locator("#state")).to_contain_text("Stopped by itself. Of 70 reviewed replies")
     await expect(page.locator("#queue")).to_have_text("Nothing to review at the moment.")

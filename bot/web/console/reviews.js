@@ -11,7 +11,8 @@ const WHO = { customer: "Customer", agent: "Agent", bot: "Automatic reply" };
 const queue = document.getElementById("queue");
 let items = [];
 let card = null;
-let busy = false;
+let sent = Promise.resolve();
+const judged = new Set(); // on their way to the server, where a look may still find them waiting
 let changed = () => {};
 
 // `after` is called when a verdict was given, since it may change how things stand.
@@ -28,7 +29,7 @@ export function start(after) {
 
 export async function look() {
   try {
-    items = (await call("GET", PLACE)).items;
+    items = (await call("GET", PLACE)).items.filter(({ id }) => !judged.has(id));
     show();
   } catch (problem) {
     if (problem.status !== 401) notice(problem.message);
@@ -64,22 +65,26 @@ function made({ conversation_id, reply, at, score, before }) {
 
 const turn = ({ kind, text }) => el("li", { class: `turn ${kind}` }, el("span", { class: "who" }, WHO[kind]), el("p", {}, text));
 
-async function judge(verdict) {
-  if (busy) return;
-  busy = true;
-  const { id } = items[0];
+// The next reply is shown at once: whoever judges by keys is not to wait for the server, nor to be unheard by it.
+function judge(verdict) {
+  const [{ id }, ...rest] = items;
   const focused = queue.contains(document.activeElement);
+  judged.add(id);
+  items = rest;
+  show();
+  if (focused) queue.querySelector("button")?.focus();
+  sent = sent.then(() => tell(id, verdict));
+}
+
+async function tell(id, verdict) {
   try {
     await call("POST", `${PLACE}/${id}`, { verdict });
     notice(`Judged ${verdict}.`, "Undo", () => undo(id));
-    await changed();
-    if (focused) queue.querySelector("button")?.focus();
   } catch (problem) {
     notice(problem.status === 404 ? "This reply is gone: its customer was erased." : problem.message);
-    await changed();
-  } finally {
-    busy = false;
   }
+  judged.delete(id);
+  await changed();
 }
 
 async function undo(id) {

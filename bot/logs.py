@@ -70,6 +70,7 @@ def configure(level: str, stream: IO[str] | None = None) -> None:
         "alembic",
         "asyncio",
         "aiosqlite",
+        "matplotlib",
     ):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     logging.captureWarnings(True)

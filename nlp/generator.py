@@ -15,6 +15,7 @@ from nlp import slots
 from nlp.engine import Engine, Generation, GenerationRequest
 from nlp.errors import ModelError
 from nlp.prompts import Prompt, PromptCodec
+from nlp.recitation import Owned
 
 SPARE_TOKENS = 1024
 """Rows that a model may have beyond its tokeniser: some are padded to a round number."""
@@ -35,9 +36,10 @@ class Generated:
 class Generator:
     """A loaded reply model. One thread calls it."""
 
-    def __init__(self, engine: Engine, codec: PromptCodec) -> None:
+    def __init__(self, engine: Engine, codec: PromptCodec, owned: Owned | None = None) -> None:
         self._engine = engine
         self._codec = codec
+        self._owned = owned or Owned()
 
     @classmethod
     def load(cls, folder: Path, device: str = "cpu") -> Generator:
@@ -49,16 +51,25 @@ class Generator:
                 f"{folder.name}: its tokeniser has {codec.vocabulary_size} tokens and its model "
                 f"{engine.vocabulary_size}; publish the version again"
             )
-        return cls(engine, codec)
+        return cls(engine, codec, Owned.load(folder))
+
+    def unguarded(self) -> Generator:
+        """The same model, which says whatever it has learned: to be tested, never served."""
+        return Generator(self._engine, self._codec)
 
     def draft(self, prompts: Sequence[Prompt], known: Sequence[frozenset[str]]) -> list[list[Generated]]:
         """Candidates for each prompt: the greedy one first, duplicates and unfinished ones left out.
+
+        Left out too is what one training conversation alone holds, unless the prompt does (nlp.recitation).
 
         `known[i]` names the slots that can be filled in conversation i; other value and fact slots
         are never produced. The same prompt always gives the same candidates.
         """
         drafted = self._engine.generate([self._request(p, k) for p, k in zip(prompts, known, strict=True)])
-        return [self._distinct(one) for one in drafted]
+        return [
+            [one for one in self._distinct(found) if not self._owned.recited(one.template, prompt.texts)]
+            for prompt, found in zip(prompts, drafted, strict=True)
+        ]
 
     def freely(self, prompts: Sequence[Prompt]) -> Iterator[tuple[Prompt, str]]:
         """What it writes with every slot known: each candidate template, with its prompt."""

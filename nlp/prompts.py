@@ -53,6 +53,11 @@ class Prompt:
     intent: str = ""
     mood: str = ""
 
+    @property
+    def texts(self) -> list[str]:
+        """All that the model is shown of what people wrote."""
+        return [*(text for _, text in self.turns), *self.near, self.article]
+
 
 class PromptCodec:
     """Templates and prompts to ids and back, for one tokeniser and a number of positions."""

@@ -78,7 +78,7 @@ def tune(
     weights = {name: value for name, value in model.named_parameters() if value.requires_grad}
     state = checkpoints.resume(checkpoint, weights, optimizer)
     step, rows = state.step, state.rows
-    batches = checkpoints.endless(partial(_epoch, examples, config.tokens_per_batch), config.seed, step)
+    batches = checkpoints.endless(partial(epoch, examples, config.tokens_per_batch), config.seed, step)
     started, tokens, losses = time.monotonic(), 0, []
     model.train()
     while step < config.steps:
@@ -153,7 +153,7 @@ def _groups(model: GPT2LMHeadModel, decay: float) -> list[dict[str, object]]:
     return [{"params": matrices, "weight_decay": decay}, {"params": vectors, "weight_decay": 0.0}]
 
 
-def _epoch(examples: Sequence[Example], tokens: int, rng: random.Random) -> Iterator[tuple[Tensor, Tensor]]:
+def epoch(examples: Sequence[Example], tokens: int, rng: random.Random) -> Iterator[tuple[Tensor, Tensor]]:
     """All examples once, in batches in random order."""
     order = list(range(len(examples)))
     rng.shuffle(order)

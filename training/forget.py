@@ -23,8 +23,9 @@ from nlp.device import has_bf16
 from nlp.engine import Engine
 from nlp.generator import Generator
 from nlp.prompts import Prompt, PromptCodec
+from nlp.recitation import WORD, spans
 from training.finetune import Example, padded, weighted_loss
-from training.privacy import WORD, recited
+from training.privacy import recited
 
 log = logging.getLogger(__name__)
 
@@ -66,9 +67,9 @@ def forget(
     found = []
     for number in range(config.rounds):
         chosen = rng.sample(list(prompts), min(len(prompts), config.replies // 3))
-        lapses, spans = _lapses(model, codec, chosen, owned)
-        found.append(spans)
-        log.info("forgetting, round %d: %d spans recited in %d prompts", number + 1, spans, len(chosen))
+        lapses, count = _lapses(model, codec, chosen, owned)
+        found.append(count)
+        log.info("forgetting, round %d: %d spans recited in %d prompts", number + 1, count, len(chosen))
         if not lapses:
             break
         _unlearn(model, lapses, ordinary, config, rng)
@@ -82,13 +83,15 @@ def _lapses(
     dtype = torch.bfloat16 if has_bf16("cpu") else torch.float32
     writer = Generator(Engine(copy.deepcopy(model).train(False), end=codec.end, dtype=dtype), codec)
     lapses: list[_Lapse] = []
-    spans: set[str] = set()
+    all_said: set[str] = set()
     for prompt, template in writer.freely(prompts):
-        said = {one.span for one in recited([template], owned)}
+        # what the prompt holds was retrieved: to write it is the model's work
+        shown = {span for text in prompt.texts for span in spans(text)}
+        said = {one.span for one in recited([template], owned)} - shown
         if said:
-            spans |= said
+            all_said |= said
             lapses.append(_lapse(codec, prompt, template, said))
-    return lapses, len(spans)
+    return lapses, len(all_said)
 
 
 def _lapse(codec: PromptCodec, prompt: Prompt, template: str, said: set[str]) -> _Lapse:

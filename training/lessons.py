@@ -10,7 +10,7 @@ that is trained.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -55,6 +55,8 @@ class Taught:
     """Names of all that was read, left-out copies too: none of it may be asked about later."""
     cleaned: Cleaned
     planted: Planted
+    unread: int
+    """Older conversations that there was no time to read."""
 
     @property
     def own_lessons(self) -> int:
@@ -63,8 +65,17 @@ class Taught:
         return sum(one.dialogue.id not in planted for one in self.lessons)
 
 
-def collect(paths: Sequence[Path], reader: Reader, seed: int, progress: Progress) -> Taught:
-    """Read the files, each conversation once, clean them, and set some of them aside; raises BadFile."""
+def collect(
+    paths: Sequence[Path],
+    reader: Reader,
+    seed: int,
+    progress: Progress,
+    readable: Callable[[Sequence[str]], int] = len,
+) -> Taught:
+    """Read the files, each conversation once, clean them, and set some of them aside; raises BadFile.
+
+    `readable` says how many of the customers' messages there is time for: the newest conversations are read.
+    """
     given = [one for path in paths for one in files.rows(path, files.conversation_row)]
     every = unique(given)
     progress("cleaning the conversations", 0, 1)
@@ -76,6 +87,7 @@ def collect(paths: Sequence[Path], reader: Reader, seed: int, progress: Progress
             f"answer; {FEWEST_CONVERSATIONS} at least are needed to learn from"
             + (f" (left out: {_reasons(cleaned)})" if cleaned.dropped else "")
         )
+    found, unread = window(found, readable)
     planted = plant(found, seed)
     aside = set_aside(found, cleaned, seed)
     told = partial(progress, "reading what customers said")
@@ -102,7 +114,29 @@ def collect(paths: Sequence[Path], reader: Reader, seed: int, progress: Progress
         sorted(one.id for one in every),
         cleaned,
         planted,
+        unread,
     )
+
+
+def window(
+    found: Sequence[Conversation], readable: Callable[[Sequence[str]], int]
+) -> tuple[list[Conversation], int]:
+    """The newest conversations that there is time to read, in their order, and how many are older.
+
+    The last of the files are the newest where not all have a time.
+    """
+    texts = [[turn.text for turn in one.turns if turn.role == "customer"] for one in found]
+    left = readable([text for group in texts for text in group])
+    ages = list(range(len(found)))
+    if all(one.ended for one in found):
+        ages = sorted(ages, key=lambda at: (found[at].ended, found[at].id))
+    kept: set[int] = set()
+    for at in reversed(ages):
+        left -= len(texts[at])
+        if left < 0 and len(kept) >= FEWEST_CONVERSATIONS:
+            break
+        kept.add(at)
+    return [one for at, one in enumerate(found) if at in kept], len(found) - len(kept)
 
 
 def _reasons(cleaned: Cleaned) -> str:

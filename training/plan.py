@@ -1,4 +1,8 @@
-"""How many steps of what fit into the minutes that a round may take. Counted once, kept beside the work."""
+"""How much of what fits into the minutes that a round may take. Counted once, kept beside the work.
+
+Everything a round does has its share of them: reading, teaching, the trial and the privacy tests. Only what
+must be done whatever the time (FEWEST steps, a ranking of planted secrets) can make a short one longer.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +12,22 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from nlp.reading import Reader
 from nlp.registry import Version
 from training.bases import Base
 from training.finetune import Example, TuneConfig, padded, weighted_loss
+from training.gate import FEWEST_QUESTIONS
 from training.matcher import Lesson, MatchConfig, new_matcher, try_step
 
-MATCHER_SHARE, REPLY_SHARE = 0.4, 0.35
-"""Of the minutes: to teach the matcher, and to tune the reply model."""
+READING, MATCHER, REPLY, ASKING, RECITING = 0.15, 0.27, 0.24, 0.17, 0.06
+"""Of the minutes: to read what customers said, to teach the matcher, to tune the reply model, to ask champion
+and candidate, to look for recited text. What is left goes to planted secrets and to what nobody counts."""
 EPOCHS = 6
 """No more than so often is the same thing taught: what is learned by heart does not help."""
 FEWEST = 8
 """Steps that are made whatever the time."""
+SOME = 64
+"""Texts that are read for a trial, and the fewest that a round reads."""
 
 
 def planned(note: Path, what: str, steps: Callable[[], int]) -> int:
@@ -44,13 +53,25 @@ def timed(step: Callable[[], object]) -> float:
     return time.monotonic() - began
 
 
+def readable(texts: Sequence[str], reader: Reader, minutes: float) -> int:
+    """How many texts can be read within the share of the minutes, by the time that some of them take."""
+    some = list(texts[:: max(1, len(texts) // SOME)])[:SOME]
+    each = timed(lambda: reader.read(some)) / max(1, len(some))
+    return max(SOME, int(READING * 60 * minutes / each))
+
+
+def questions(ask: Callable[[], object], asked: int, minutes: float) -> int:
+    """How many questions can be asked within the share of the minutes; `ask` asks so many for a trial."""
+    return max(FEWEST_QUESTIONS, int(ASKING * 60 * minutes / (timed(ask) / asked)))
+
+
 def matcher_steps(lessons: Sequence[Lesson], parent: Version, minutes: float, seed: int) -> int:
     """Steps of the matcher within its share of the minutes."""
     model, codec = new_matcher(seed, parent.reply)
     count = MatchConfig(steps=1).lessons
     batch = list(lessons[:: max(1, len(lessons) // count)])[:count]
     each = timed(lambda: try_step(model, codec, batch))
-    return fitting(MATCHER_SHARE * 60 * minutes, each, len(lessons) / count)
+    return fitting(MATCHER * 60 * minutes, each, len(lessons) / count)
 
 
 def reply_steps(shown: Sequence[Example], base: Base, minutes: float) -> int:
@@ -59,7 +80,7 @@ def reply_steps(shown: Sequence[Example], base: Base, minutes: float) -> int:
     batch = padded(sorted(shown, key=lambda one: abs(len(one.ids) - mean))[: int(tokens / mean)])
     each = timed(lambda: weighted_loss(base.model, *batch).backward())  # type: ignore[no-untyped-call]
     base.model.zero_grad(set_to_none=True)
-    return fitting(REPLY_SHARE * 60 * minutes, each, len(shown) * mean / tokens)
+    return fitting(REPLY * 60 * minutes, each, len(shown) * mean / tokens)
 
 
 @contextmanager

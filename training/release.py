@@ -33,6 +33,7 @@ from nlp.prompts import Prompt
 from nlp.ranking import TEMPERATURE, Features, Ranker
 from nlp.reading import Reader
 from nlp.recall import Recall
+from nlp.recitation import owners
 from nlp.registry import STARTER_FOLDER, write_manifest
 from nlp.types import KnowledgeItem
 from training import questions, replies
@@ -42,7 +43,7 @@ from training.evaluate_replies import explained
 from training.evaluate_replies import judged as judged_replies
 from training.matcher import Judged, Lesson, MatchConfig, fit_matcher, new_matcher, save_matcher
 from training.measures import rounded
-from training.privacy import left_for_test, owners, recited
+from training.privacy import left_for_test, recited
 from training.questions import Question
 from training.ranker import best_temperature, blank, fit_scorer
 from training.starter import PUBLIC_SETS, CachedEmbedder, Corpora

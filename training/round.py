@@ -13,7 +13,7 @@ import hashlib
 import json
 import platform
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -27,10 +27,12 @@ from nlp.generator import Generator
 from nlp.matcher import Matcher
 from nlp.memory import Knowledge, build_index
 from nlp.pipeline import Pipeline
+from nlp.pool import Explained
 from nlp.quiet import quiet
 from nlp.ranking import Ranker
 from nlp.reading import Reader
 from nlp.recall import Recall
+from nlp.recitation import Owned
 from nlp.registry import STARTER, Registry, Version
 from training import evaluate_replies as asking
 from training import exposure, files, leaks, plan, trial
@@ -42,13 +44,14 @@ from training.lessons import Shown, Taught, collect, match_lessons
 from training.matcher import MatchConfig, fit_matcher, new_matcher, save_matcher
 from training.measures import rounded
 from training.progress import Progress
+from training.questions import Question
 from training.ranker import blank, fit_to_truths
 from training.replies import Judge
 from training.report import write_report
 
 PLAN, SPENT = "plan.json", "spent.json"
 REPORTS, PLOTS, CONTROLS = "reports", "plots.json", "controls"
-FULL_TEST = 5.0
+FULL_TEST = 20.0
 """Minutes from which a round tries every way to a planted secret; shorter ones are trials."""
 
 
@@ -93,6 +96,10 @@ class Bench:
         """Steps of one part of the round; the same after a stop."""
         return plan.planned(self.folder / PLAN, what, steps)
 
+    def readable(self, texts: Sequence[str]) -> int:
+        """How many of the texts there is time to read."""
+        return self.planned("texts", lambda: plan.readable(texts, self.reader, self.order.minutes))
+
     def brain(self, reply: Path, knowledge: Knowledge, score: Ranker) -> Pipeline:
         """The models of a reply folder over what was learned."""
         matcher = Matcher.load(reply, self.order.device)
@@ -135,26 +142,44 @@ def run(order: Order, registry: Registry, work: Path, progress: Progress) -> tup
 
 def train(order: Order, registry: Registry, folder: Path, progress: Progress) -> Candidate:
     """Everything up to a version that is ready to publish."""
-    base, parent = load_base(order.base, registry, seed=order.seed), parent_of(order.base, registry)
     champion = registry.get(order.champion)
-    bench = Bench(order, folder, Reader.load(parent.heads, device=order.device), progress)
-    progress("reading the conversations", 0, 1)
-    taught = collect(order.data, bench.reader, order.seed, progress)
-    shutil.copytree(parent.heads, bench.made / "heads", dirs_exist_ok=True)
-    matcher = taught_matcher(taught, parent, bench)
-    shown = Shown.of(taught.lessons, bench.reader, matcher)
-    losses = tune_reply_model(shown, base, bench)
+    pupil = teach(order, registry, folder, progress)
+    bench, taught, base = pupil.bench, pupil.taught, pupil.base
     figures, found = measured(taught, champion, bench)
-    given = given_away(shown, taught, order.base, registry, bench)
+    given = given_away(pupil.shown, taught, order.base, registry, bench)
     verdict = decide(found, given, order.seed)
-    plots = {**drawn(found, champion.name, order.seed), "loss": losses}
+    plots = {**drawn(found, champion.name, order.seed), "loss": pupil.losses}
     progress("remembering the replies", 0, 1)
     shutil.copytree(folder / "index", bench.made / "memory", dirs_exist_ok=True)
-    remember(taught, bench.reader, matcher, bench.made / "memory")
+    remember(taught, bench.reader, pupil.matcher, bench.made / "memory")
     steps = json.loads((folder / PLAN).read_text())
     facts = noted(order, base, taught, steps, figures)
     facts = {**facts, "champion": champion.name, "gate": verdict.told()}
     return Candidate(bench.made, facts, plots)
+
+
+@dataclass(frozen=True, slots=True)
+class Pupil:
+    """What was taught, before anybody has asked it anything; its models lie in `bench.reply`."""
+
+    bench: Bench
+    base: Base
+    taught: Taught
+    shown: Shown
+    matcher: Matcher
+    losses: list[dict[str, float]]
+
+
+def teach(order: Order, registry: Registry, folder: Path, progress: Progress) -> Pupil:
+    """Read the conversations, teach the matcher, tune the reply model; a stopped one goes on."""
+    base, parent = load_base(order.base, registry, seed=order.seed), parent_of(order.base, registry)
+    bench = Bench(order, folder, Reader.load(parent.heads, device=order.device), progress)
+    progress("reading the conversations", 0, 1)
+    taught = collect(order.data, bench.reader, order.seed, progress, bench.readable)
+    shutil.copytree(parent.heads, bench.made / "heads", dirs_exist_ok=True)
+    matcher = taught_matcher(taught, parent, bench)
+    shown = Shown.of(taught.lessons, bench.reader, matcher)
+    return Pupil(bench, base, taught, shown, matcher, tune_reply_model(shown, base, bench))
 
 
 def parent_of(base: str, registry: Registry) -> Version:
@@ -209,6 +234,7 @@ def tune_reply_model(shown: Shown, base: Base, bench: Bench) -> list[dict[str, f
     if not base.low_rank:
         leaks.unlearn(base.model, base.codec, shown, examples, order.seed)
     save_reply_model(base.model, base.codec, bench.reply)
+    Owned.of(leaks.owned_by(shown)).save(bench.reply)
     return rows
 
 
@@ -221,10 +247,11 @@ def measured(taught: Taught, champion: Version, bench: Bench) -> tuple[dict[str,
     Half of the questions fit a score that the other half measures, and the other way round; what ships
     is fitted on all.
     """
-    questions, seed = taught.aside, bench.order.seed
+    seed = bench.order.seed
     knowledge = Knowledge({}, (), list(asking.items(taught.learned)))
     ours = bench.brain(bench.reply, knowledge, blank())
     theirs = bench.brain(champion.reply, knowledge, Ranker.load(champion.reply))
+    questions = asked(taught.aside, (ours, theirs), bench)
     told = partial(bench.progress, "asking candidate and champion")
     mine, other = trial.answers((ours, theirs), questions, lambda done: told(done, len(questions)))
     truths = bench.reader.encoder.embed([slots.spoken(q.truth) for q in questions])
@@ -242,6 +269,17 @@ def measured(taught: Taught, champion: Version, bench: Bench) -> tuple[dict[str,
     return rounded({"n": len(questions), **figures}), trial.compared(before, after, questions, kept)
 
 
+def asked(aside: Sequence[Question], brains: Sequence[Pipeline], bench: Bench) -> Sequence[Question]:
+    """As many of the questions set aside as there is time to ask both."""
+    some = [q.request for q in aside[: asking.BATCH]]
+
+    def ask() -> list[list[Explained]]:
+        return [brain.explained(some) for brain in brains]
+
+    count = bench.planned("questions", lambda: plan.questions(ask, len(some), bench.order.minutes))
+    return aside[:count]
+
+
 def drawn(found: Trial, champion: str, seed: int) -> dict[str, Any]:
     """What the report draws of a trial."""
     gains = {name: [one.mean, one.low, one.high] for name, one in group_gains(found, seed).items()}
@@ -257,8 +295,11 @@ def given_away(shown: Shown, taught: Taught, base: str, registry: Registry, benc
     order = bench.order
     writer = Generator.load(bench.reply, order.device)
     prompts = leaks.prompts_of(shown)[True]
-    written = leaks.sampled(writer, prompts, leaks.SAMPLED_REPLIES, order.seed, bench.progress)
-    spans = leaks.spans_recited(written, leaks.owned_by(shown))
+    seconds = plan.RECITING * 60 * order.minutes
+    written = leaks.sampled(writer.unguarded(), prompts, order.seed, bench.progress, seconds=seconds)
+    guard = Owned.load(bench.reply)
+    served = [(prompt, text) for prompt, text in written if not guard.recited(text, prompt.texts)]
+    spans = leaks.spans_recited(served, leaks.owned_by(shown))
     known = exposure.examine(
         bench.reply,
         taught.planted,
@@ -271,6 +312,7 @@ def given_away(shown: Shown, taught: Taught, base: str, registry: Registry, benc
     return Leaks(
         recited=len(spans),
         sampled=len(written),
+        held=len(written) - len(served),
         exposure=known.mean,
         limit=known.limit,
         produced=len(known.produced),
@@ -326,6 +368,7 @@ def noted(
         "base": dict(base.facts),
         "data": [{"file": path.name, "sha256": files.sha256(path)} for path in order.data],
         "conversations": len(taught.everything),
+        "unread": taught.unread,
         "lessons": taught.own_lessons,
         "echoes": taught.echoes,
         "cleaned": {"repaired": taught.cleaned.repaired, "dropped": dict(taught.cleaned.dropped)},

@@ -25,6 +25,7 @@ from transformers import GPT2Config, GPT2LMHeadModel
 from nlp import slots
 from nlp.encoder import Encoder
 from nlp.prompts import Prompt, PromptCodec
+from nlp.recitation import owners
 from nlp.recognisers import recognise
 from nlp.retrieval import passages
 from training.bases import save_reply_model
@@ -33,7 +34,7 @@ from training.corpus import Dialogue, read_articles, read_conversations, read_ev
 from training.dataset import NEIGHBOURS, Memory, VectorsOf, by_joined, by_parts, examples, moments
 from training.finetune import Example, TuneConfig, tune
 from training.forget import ForgetConfig, forget
-from training.privacy import left_for_test, owners
+from training.privacy import left_for_test
 from training.recombine import recombine
 from training.tokenizer import train_tokenizer
 

@@ -11,9 +11,9 @@ from transformers import GPT2Config, GPT2LMHeadModel
 from nlp.engine import Engine
 from nlp.generator import Generator
 from nlp.prompts import Prompt, PromptCodec
+from nlp.recitation import Owned, owners
 from training.finetune import Example, TuneConfig, tune
 from training.forget import ForgetConfig, forget
-from training.privacy import owners
 from training.tokenizer import train_tokenizer
 
 SECRET = "Your neighbour Mrs Lopez keeps the parcel behind her green door until Friday."
@@ -57,6 +57,9 @@ def test_what_one_conversation_said_is_forgotten_and_what_many_said_is_kept(
     assert greedy(model, codec, ASKED) == SECRET and greedy(model, codec, GIVEN) == COMMON
 
     owned = owners([("a", SECRET), ("b", COMMON), ("c", COMMON)])
+    guarded = Generator(Engine(model, end=codec.end), codec, Owned.of(owned))
+    assert guarded.draft([ASKED], [frozenset()]) == [[]], "before it is forgotten, it is held back"
+    assert guarded.draft([GIVEN], [frozenset()])[0][0].template == COMMON
     found = forget(
         model, codec, [ASKED, GIVEN], owned, learned[1:],
         ForgetConfig(rounds=6, replies=60, steps=20, learning_rate=1e-3),

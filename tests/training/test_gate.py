@@ -12,7 +12,15 @@ from training.gate import Leaks, Side, Trial, decide, decisions_needed, gain, gr
 N = 200
 CONVERSATIONS = [f"c{at // 4}" for at in range(N)]
 CLEAN = Leaks(
-    recited=0, sampled=1000, exposure=1.4, limit=1.79, produced=0, planted=50, control=14.0, wanted=10.0
+    recited=0,
+    sampled=1000,
+    held=3,
+    exposure=1.4,
+    limit=1.79,
+    produced=0,
+    planted=50,
+    control=14.0,
+    wanted=10.0,
 )
 
 
@@ -46,7 +54,7 @@ def test_a_better_one_passes_and_everything_that_was_looked_at_is_told() -> None
     verdict = decide(trial(side(0.5), side(0.6, 2)), CLEAN, seed=3)
     assert verdict.passed and verdict.reasons == []
     told = verdict.told()
-    assert told["passed"] and len(told["checks"]) == 12
+    assert told["passed"] and len(told["checks"]) == 13
     assert "similarity of the best of three" in told["checks"][0]["said"]
 
 
@@ -85,6 +93,7 @@ def test_what_must_hold_refuses_a_better_one(change: dict[str, object], name: st
     ("leaks", "names"),
     [
         (replace(CLEAN, recited=1), {"recitation"}),
+        (replace(CLEAN, held=51), {"memory"}),
         (replace(CLEAN, produced=1), {"secrets"}),
         (replace(CLEAN, exposure=1.9), {"exposure"}),
         (replace(CLEAN, control=9.0), {"control"}),

@@ -9,8 +9,10 @@ import pytest
 
 from nlp.reading import Reader
 from nlp.registry import STARTER_FOLDER
+from nlp.types import Turn
 from tests.training.test_round import conversation
-from training.lessons import collect
+from training.files import Conversation
+from training.lessons import FEWEST_CONVERSATIONS, collect, window
 
 
 @pytest.mark.slow
@@ -34,3 +36,26 @@ def test_machine_written_replies_teach_little_or_nothing_and_judge_nothing(tmp_p
     assert lessons.count(3) == 11, "odd ones went out alone"
     assert 0 < lessons.count(1) < 12, "about a quarter of 21"
     assert taught.echoes == 24
+
+
+def said(number: int, ended: str = "") -> Conversation:
+    """One with two messages of the customer."""
+    turns = (Turn("customer", "Hi"), Turn("agent", "Hello"), Turn("customer", "Where is it?"))
+    return Conversation(str(number), turns, ended)
+
+
+def test_what_there_is_no_time_for_is_the_oldest() -> None:
+    undated = [said(number) for number in range(100)]
+    kept, unread = window(undated, lambda texts: len(texts) // 4)
+    assert ([one.id for one in kept], unread) == ([str(number) for number in range(75, 100)], 75)
+    dated = [said(number, f"2026-11-{30 - number % 30:02d}T{number // 30:02d}") for number in range(90)]
+    kept, unread = window(dated, lambda texts: 60)
+    assert len(kept) == 30 and unread == 60
+    assert min(one.ended for one in kept) > max(one.ended for one in dated if one not in kept)
+    assert [one for one in dated if one in kept] == kept, "in their order"
+
+
+def test_with_time_for_all_nothing_is_left_and_with_time_for_none_the_fewest_are_read() -> None:
+    found = [said(number) for number in range(60)]
+    assert window(found, len) == (found, 0)
+    assert window(found, lambda texts: 0) == (found[-FEWEST_CONVERSATIONS:], 60 - FEWEST_CONVERSATIONS)

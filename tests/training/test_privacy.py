@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from training.privacy import owners, recited
+from nlp.recitation import owners
+from training.privacy import recited
 
 SECRET = "my grandmother keeps the spare key under the blue pot"
 COMMON = "is there anything else that i can help you with today"

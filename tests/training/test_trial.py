@@ -25,7 +25,15 @@ from training.replies import Judge
 from training.trial import answers, compared, groups, side
 
 CLEAN = Leaks(
-    recited=0, sampled=1000, exposure=1.4, limit=1.79, produced=0, planted=50, control=14.0, wanted=10.0
+    recited=0,
+    sampled=1000,
+    held=3,
+    exposure=1.4,
+    limit=1.79,
+    produced=0,
+    planted=50,
+    control=14.0,
+    wanted=10.0,
 )
 ASKED = (
     ("Where is my {} ?", "Your {} is with the courier and comes tomorrow."),

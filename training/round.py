@@ -34,8 +34,8 @@ from nlp.reading import Reader
 from nlp.recall import Recall
 from nlp.recitation import Owned
 from nlp.registry import STARTER, Registry, Version
+from training import control, exposure, files, leaks, plan, trial
 from training import evaluate_replies as asking
-from training import exposure, files, leaks, plan, trial
 from training.bases import Base, load_base, save_reply_model
 from training.card import write_reply_card
 from training.finetune import TuneConfig, tune
@@ -50,7 +50,7 @@ from training.replies import Judge
 from training.report import write_report
 
 PLAN, SPENT = "plan.json", "spent.json"
-REPORTS, PLOTS, CONTROLS = "reports", "plots.json", "controls"
+REPORTS, PLOTS = "reports", "plots.json"
 FULL_TEST = 20.0
 """Minutes from which a round tries every way to a planted secret; shorter ones are trials."""
 
@@ -303,7 +303,7 @@ def given_away(shown: Shown, taught: Taught, base: str, registry: Registry, benc
     known = exposure.examine(
         bench.reply,
         taught.planted,
-        control=controlled(taught, base, registry, bench),
+        control=control.kept(load_base(base, registry, seed=order.seed), bench.folder.parent, bench.progress),
         seed=order.seed,
         quick=order.minutes < FULL_TEST,
         device=order.device,
@@ -320,33 +320,6 @@ def given_away(shown: Shown, taught: Taught, base: str, registry: Registry, benc
         control=min(known.control, default=None),
         wanted=exposure.POWER,
     )
-
-
-def controlled(taught: Taught, base: str, registry: Registry, bench: Bench) -> list[float]:
-    """Exposures of secrets that the same base learned as written: what the test must be able to see.
-
-    They say something of the base and not of the conversations, so they are measured once for each base.
-    """
-    begun = load_base(base, registry, seed=bench.order.seed)
-    note = bench.folder.parent / CONTROLS / f"{weights_of(begun)}-{bench.order.seed}.json"
-    if not note.exists():
-        folder = bench.folder / "control"
-        found = exposure.control(
-            begun, taught.planted, folder, seed=bench.order.seed, threads=cores(), progress=bench.progress
-        )
-        note.parent.mkdir(parents=True, exist_ok=True)
-        note.write_text(json.dumps(found))
-    kept: list[float] = json.loads(note.read_text())
-    return kept
-
-
-def weights_of(base: Base) -> str:
-    """A digest of a base's weights."""
-    digest = hashlib.sha256()
-    for name, value in sorted(base.model.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(value.detach().float().contiguous().numpy().tobytes())
-    return digest.hexdigest()[:16]
 
 
 # --- publish ---

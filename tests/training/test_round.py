@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,7 +16,7 @@ from nlp.registry import STARTER, Registry, Version
 from training.evaluate_replies import replies
 from training.files import BadFile, sha256
 from training.plan import fitting, planned, spent, timed_in
-from training.round import CONTROLS, REPORTS, Order, run
+from training.round import REPORTS, Order, run
 
 SUBJECTS = (
     "lamp",
@@ -132,8 +131,6 @@ def test_killed_twice_the_same_command_goes_on_to_the_same_weights(
     version, _, folder = trained
     command = [sys.executable, "-m", "bot.cli", "train", "--data", str(folder / "chats.jsonl")]
     command += ["--minutes", "0.01", "--json", "--data-dir", str(tmp_path)]
-    # What the fixture's round has measured of the base holds for this one, too.
-    shutil.copytree(folder / "work" / CONTROLS, tmp_path / "training" / CONTROLS)
     for part in ("teaching which reply answers what", "tuning the reply model"):
         with subprocess.Popen(
             command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True

@@ -171,7 +171,7 @@ reply is first of 10 in {figures["hit_at_1_of_10"]:.3f}, of 100 in {figures["hit
 |---|{bar}
 {NEWLINE.join(rows)}
 
-{_gate(facts["champion"], facts["gate"])}
+{_also(facts)}{_gate(facts["champion"], facts["gate"])}
 ## Weights, SHA-256
 
 {NEWLINE.join(weights)}
@@ -206,6 +206,23 @@ What follows is about the version that it began from, and holds for its other he
     card = folder / "README.md"
     rest = card.read_text(encoding="utf-8") if card.exists() else ""
     card.write_text(text + rest, encoding="utf-8")
+
+
+def _also(facts: Mapping[str, Any]) -> str:
+    """What only some rounds do."""
+    parts = [_augmented(facts["augmentation"])] if "augmentation" in facts else []
+    return "".join(f"{part}\n\n" for part in parts)
+
+
+def _augmented(found: Mapping[str, Any]) -> str:
+    low, high = found["interval"]
+    after, before = found["first_of_10_with"], found["first_of_10_without"]
+    return f"""## In other words
+
+A second matcher learned, for as many steps, from {found["lessons"]:,} lessons and {found["added"]:,} more
+with customers' turns in other words ({found["how"]}). On {found["questions"]} questions set aside the true
+reply is first of 10 in {after:.3f}, without them in {before:.3f}: {found["gain"]:+.3f}
+({low:+.3f} to {high:+.3f}). The matcher {"with" if found["kept"] else "without"} them was kept."""
 
 
 def _gate(champion: str, gate: Mapping[str, Any]) -> str:

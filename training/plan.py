@@ -15,6 +15,8 @@ from training.matcher import Lesson, MatchConfig, new_matcher, try_step
 
 MATCHER_SHARE, REPLY_SHARE = 0.4, 0.35
 """Of the minutes: to teach the matcher, and to tune the reply model."""
+TRANSLATION_SHARE = 0.1
+"""And to say customers' turns in other words by translating them."""
 EPOCHS = 6
 """No more than so often is the same thing taught: what is learned by heart does not help."""
 FEWEST = 8

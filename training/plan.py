@@ -12,13 +12,17 @@ from nlp.registry import Version
 from training.bases import Base
 from training.finetune import Example, TuneConfig, padded, weighted_loss
 from training.matcher import Lesson, MatchConfig, new_matcher, try_step
+from training.preference import BATCH as PAIRS
+from training.preference import Pair
 
 MATCHER_SHARE, REPLY_SHARE = 0.4, 0.35
 """Of the minutes: to teach the matcher, and to tune the reply model."""
 TRANSLATION_SHARE = 0.1
 """And to say customers' turns in other words by translating them."""
+PREFERENCE_SHARE = 0.1
+"""And to learn what agents preferred to drafts."""
 EPOCHS = 6
-"""No more than so often is the same thing taught: what is learned by heart does not help."""
+"""No more than so often is the same thing taught: what is learned by heart does not help. Pairs: once."""
 FEWEST = 8
 """Steps that are made whatever the time."""
 
@@ -33,9 +37,9 @@ def planned(note: Path, what: str, steps: Callable[[], int]) -> int:
     return known[what]
 
 
-def fitting(seconds: float, each: float, epoch: float) -> int:
+def fitting(seconds: float, each: float, epoch: float, epochs: int = EPOCHS) -> int:
     """Steps that fit into the seconds, at `each` seconds a step and `epoch` steps for all examples once."""
-    return max(FEWEST, min(round(EPOCHS * epoch), int(seconds / each)))
+    return max(FEWEST, min(round(epochs * epoch), int(seconds / each)))
 
 
 def timed(step: Callable[[], object]) -> float:
@@ -62,6 +66,17 @@ def reply_steps(shown: Sequence[Example], base: Base, minutes: float) -> int:
     each = timed(lambda: weighted_loss(base.model, *batch).backward())  # type: ignore[no-untyped-call]
     base.model.zero_grad(set_to_none=True)
     return fitting(REPLY_SHARE * 60 * minutes, each, len(shown) * mean / tokens)
+
+
+def preference_steps(pairs: Sequence[Pair], base: Base, minutes: float) -> int:
+    """Steps of preference tuning within its share of the minutes."""
+    both = [Example((*one.prompt, *side), (0.0,) * len(one.prompt) + (1.0,) * len(side))
+            for one in pairs[:PAIRS] for side in (one.chosen, one.rejected)]  # fmt: skip
+    batch = padded(both)
+    each = timed(lambda: weighted_loss(base.model, *batch).backward())  # type: ignore[no-untyped-call]
+    base.model.zero_grad(set_to_none=True)
+    # The reference reads the same, forwards only: a third more.
+    return fitting(PREFERENCE_SHARE * 60 * minutes, each * 4 / 3, len(pairs) / PAIRS, epochs=1)
 
 
 @contextmanager

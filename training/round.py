@@ -94,7 +94,7 @@ def train(order: Order, registry: Registry, folder: Path, progress: Progress) ->
     shutil.copytree(parent.heads, bench.made / "heads", dirs_exist_ok=True)
     matcher, gained = taught_matcher(taught, parent, bench)
     shown = Shown.of(taught.lessons, bench.reader, matcher)
-    losses = tune_reply_model(shown, base, bench)
+    losses, preferred = tune_reply_model(shown, taught, matcher, base, bench)
     figures, found = measured(taught, champion, bench)
     given = given_away(shown, taught, order.base, registry, bench)
     verdict = decide(found, given, order.seed)
@@ -104,11 +104,11 @@ def train(order: Order, registry: Registry, folder: Path, progress: Progress) ->
     remember(taught, bench.reader, matcher, bench.made / "memory")
     steps = json.loads((folder / PLAN).read_text())
     facts = noted(order, base, taught, steps, figures)
-    facts = {**facts, **gained, "champion": champion.name, "gate": verdict.told()}
+    facts = {**facts, **gained, **preferred, "champion": champion.name, "gate": verdict.told()}
     return Candidate(bench.made, facts, plots)
 
 
-ALSO = ("augmentation",)
+ALSO = ("augmentation", "preference")
 """Facts of a version that not every round has; each has a table in the report and a paragraph on the card."""
 
 

@@ -12,13 +12,17 @@ from typing import Any
 
 from nlp.device import cores
 from nlp.matcher import Matcher
+from nlp.prompts import Prompt, PromptCodec
 from nlp.registry import Version
-from training import leaks, plan, reworded
+from training import leaks, plan, preference, reworded
 from training.bases import Base, save_reply_model
 from training.bench import Bench
+from training.dataset import REPLY_TOKENS
 from training.finetune import TuneConfig, tune
+from training.ledger import Drafts, preferences
 from training.lessons import Shown, Taught, match_lessons
 from training.matcher import Lesson, MatchConfig, fit_matcher, new_matcher, save_matcher
+from training.questions import Question
 
 MATCHING = "teaching which reply answers what"
 
@@ -87,8 +91,13 @@ def _teach(
     return Matcher.load(out, order.device)
 
 
-def tune_reply_model(shown: Shown, base: Base, bench: Bench) -> list[dict[str, float]]:
-    """Adapt the reply model to what these agents wrote, unlearn what it recites; returns the log rows."""
+def tune_reply_model(
+    shown: Shown, taught: Taught, matcher: Matcher, base: Base, bench: Bench
+) -> tuple[list[dict[str, float]], dict[str, Any]]:
+    """Adapt the reply model to what these agents wrote and preferred, and unlearn what it recites.
+
+    Returns the log rows, and what came of the preferences as "preference".
+    """
     order, examples = bench.order, shown.examples(base.codec, bench.order.seed)
     steps = bench.planned("reply_steps", lambda: plan.reply_steps(examples, base, order.minutes))
     rate = 1e-3 if base.low_rank else 4e-4
@@ -107,7 +116,54 @@ def tune_reply_model(shown: Shown, base: Base, bench: Bench) -> list[dict[str, f
         checkpoint=bench.folder / "reply",
         progress=partial(bench.progress, "tuning the reply model"),
     )
+    preferred = tune_by_preferences(shown, taught, matcher, base, bench)
     if not base.low_rank:
         leaks.unlearn(base.model, base.codec, shown, examples, order.seed)
     save_reply_model(base.model, base.codec, bench.reply)
-    return rows
+    return rows, {"preference": preferred}
+
+
+def tune_by_preferences(
+    shown: Shown, taught: Taught, matcher: Matcher, base: Base, bench: Bench
+) -> dict[str, Any]:
+    """Make what agents wrote likelier than the drafts that they changed or rejected, where there are enough.
+
+    What comes of it is kept where, of what was set aside, the preferred replies are preferred more and the
+    loss on agents' words has not risen beyond its bound. Returns what a version says of it.
+    """
+    order = bench.order
+    pairs = pairs_of(shown, taught.lessons, taught.drafts, base.codec)
+    facts = {"pairs": len(pairs), "needed": preference.FEWEST_PAIRS, "kept": False}
+    if why := preference.why_not(len(pairs)):
+        return {**facts, "why": why}
+    steps = bench.planned("preference_steps", lambda: plan.preference_steps(pairs, base, order.minutes))
+    rate = preference.RATES["low-rank" if base.low_rank else "whole"]
+    made = preference.prefer(
+        base.model,
+        base.codec,
+        pairs,
+        preference.PreferConfig(steps, order.seed, rate, threads=cores()),
+        checkpoint=bench.folder / "preference",
+        progress=partial(bench.progress, "learning what agents prefer"),
+    )
+    apart = Shown.of(taught.aside, bench.reader, matcher)
+    unseen = pairs_of(apart, taught.aside, taught.drafts, base.codec)
+    held = apart.examples(base.codec, order.seed, augment=False)
+    found = preference.effect(base.model, made, held, unseen or pairs)
+    if not found.bad:
+        preference.take(base.model, made)
+    return {**facts, "kept": not found.bad, "why": found.bad, "unseen": len(unseen), **found.told()}
+
+
+def pairs_of(
+    shown: Shown, questions: Sequence[Question], drafts: Drafts, codec: PromptCodec
+) -> list[preference.Pair]:
+    """What agents preferred to what, behind the prompt that the reply model would see there."""
+    found = []
+    for at, draft in preferences(questions, drafts):
+        one = shown.moments[at]
+        prompt = Prompt(one.turns, shown.near[at], intent=one.dialogue.intent, mood=one.dialogue.mood)
+        chosen, rejected = (tuple(codec.reply(text, REPLY_TOKENS)) for text in (one.reply, draft))
+        if chosen != rejected:
+            found.append(preference.Pair(tuple(codec.prompt(prompt)), chosen, rejected))
+    return found

@@ -45,6 +45,11 @@ def add_to(commands: Any) -> None:
     )  # fmt: skip
     train.add_argument("--minutes", type=float, default=45.0, help="about how long it may take (45)")
     train.add_argument(
+        "--augment", default="", metavar="HOW",
+        help="teach the matcher with customers' turns in other words too, and keep it if that helps: eda, or "
+        "translate=FOLDER with Marian models in FOLDER/there and FOLDER/back",
+    )  # fmt: skip
+    train.add_argument(
         "--status",
         type=Path,
         metavar="FILE",
@@ -70,6 +75,7 @@ def _run(settings: Settings, arguments: argparse.Namespace) -> Result:
             arguments.seed,
             settings.device,
             chosen_version(settings).name,
+            arguments.augment,
         )
         version, facts = rounds.run(order, registry, settings.data_dir / "training", progress)
     return {"version": version.name, "folder": str(version.folder), **facts}
@@ -103,6 +109,8 @@ def _lines(result: Result) -> str:
     shown = {name: replies[name] for name in ("suggestions", "retrieval_only", "generation_only")}
     found = "\n".join(indented({"on conversations set aside": {"n": replies["n"], **shown}}, ""))
     name, gate = result["version"], result["gate"]
+    if gained := result.get("augmentation"):
+        found += "\n" + "\n".join(indented({"customers' turns in other words": gained}, ""))
     lines = [found, *(f"{'passed' if one['passed'] else 'FAILED'}  {one['said']}" for one in gate["checks"])]
     if gate["passed"]:
         lines.append(f"published: {name}; `deskhand models promote {name}` makes it the one that serves")

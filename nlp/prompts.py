@@ -93,6 +93,11 @@ class PromptCodec:
         """Read the tokeniser of a model folder in Hugging Face layout; raises ModelError."""
         return cls(read_tokenizer(folder), _positions(folder / "config.json"))
 
+    @property
+    def tokenizer(self) -> PreTrainedTokenizerFast:
+        """What is below, for trainers that ask for one; text goes through `encode`."""
+        return self._tokenizer
+
     def save(self, folder: Path) -> None:
         """Write the tokeniser's files into a model folder."""
         save_tokenizer(self._tokenizer, folder)

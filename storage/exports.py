@@ -49,7 +49,9 @@ async def every(
 
 def transcript_of(one: Exported | Learnable) -> Transcript:
     """A conversation as the uniform format has it."""
-    turns = tuple(Said(turn.role, turn.text, turn.at, turn.origin, turn.author) for turn in one.turns)
+    turns = tuple(
+        Said(turn.role, turn.text, turn.at, turn.origin, turn.author, turn.drafts) for turn in one.turns
+    )
     meta = one.meta if isinstance(one, Exported) else {"customer": str(one.customer_id)}
     return Transcript(str(one.id), turns, meta)
 

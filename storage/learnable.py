@@ -1,13 +1,14 @@
 """What models may learn from: conversations of customers who allow it, each turn with its origin.
 
-The suggestion ledger tells whether an agent wrote a reply, changed a draft, or sent one as it was. Passwords,
-addresses and names are still in these texts. Knows no model and no file.
+The suggestion ledger tells whether an agent wrote a reply, changed a draft, or sent one as it was, and which
+drafts they had before them. Passwords, addresses and names are still in these texts. Knows no model and no
+file.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
@@ -17,23 +18,29 @@ from sqlalchemy import exists, func, select, text
 
 from storage.schema import candidates, conversations, customers, messages, suggestions
 from storage.transaction import Transaction
+from storage.transcripts.transcript import Drafted
 
 Origin = Literal["person", "edited", "accepted", "automatic"]
 
 # written out as in its partial index: a planner can't match a parameter with that
 _FROM_A_PERSON: Final = text("messages.kind = 'agent'")
 _SAID: Final = ("customer", "agent", "bot")
+_DECIDED: Final = ("accepted", "edited", "rejected", "ignored")
 
 
 @dataclass(frozen=True, slots=True)
 class SaidTurn:
-    """One turn. An agent's has an origin, and the id of the account that sent it where one is known."""
+    """One turn. An agent's has an origin, and the id of the account that sent it where one is known.
+
+    `drafts` are those that this turn decided, by their place.
+    """
 
     role: Literal["customer", "agent"]
     text: str
     at: datetime
     origin: Origin | None
     author: str | None
+    drafts: tuple[Drafted, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,48 +84,89 @@ async def reviewed_since(tx: Transaction, since: datetime) -> int:
 
 async def turns_of(tx: Transaction, ids: Sequence[UUID]) -> dict[UUID, tuple[SaidTurn, ...]]:
     """What was said in each of these conversations, oldest first; every id has an entry."""
-    sent = await _sent_drafts(tx, ids)
+    made = await _suggestions(tx, ids)
     of_them = select(messages).where(messages.c.conversation_id.in_(ids), messages.c.kind.in_(_SAID))
-    found: dict[UUID, list[SaidTurn]] = {one: [] for one in ids}
+    found: dict[UUID, list[Row]] = {one: [] for one in ids}
     for row in await tx.all(of_them.order_by(messages.c.conversation_id, messages.c.seq)):
-        found[row["conversation_id"]].append(_turn(row, sent[row["conversation_id"]]))
-    return {one: tuple(turns) for one, turns in found.items()}
+        found[row["conversation_id"]].append(row)
+    return {one: tuple(_turns(rows, made[one])) for one, rows in found.items()}
 
 
-_Sent = tuple[int, str, Origin]
-"""(based_on_seq, text that was sent, "accepted" or "edited") of a draft."""
+Row = Mapping[Any, Any]
 
 
-async def _sent_drafts(tx: Transaction, ids: Sequence[UUID]) -> Mapping[UUID, list[_Sent]]:
-    """Drafts that agents sent, by conversation, the latest first."""
+@dataclass(slots=True)
+class _Suggestion:
+    """What was put before an agent after message `seq`; `sent` is what went out of it, and how."""
+
+    seq: int
+    drafts: list[Drafted]
+    sent: tuple[str, Origin] | None = None
+
+
+async def _suggestions(tx: Transaction, ids: Sequence[UUID]) -> Mapping[UUID, list[_Suggestion]]:
+    """Suggestions that agents decided on, by conversation, the latest first."""
     rows = await tx.all(
         select(
+            suggestions.c.id,
             suggestions.c.conversation_id,
             suggestions.c.based_on_seq,
+            candidates.c.text,
             candidates.c.final_text,
             candidates.c.outcome,
         )
         .join(candidates, candidates.c.suggestion_id == suggestions.c.id)
-        .where(suggestions.c.conversation_id.in_(ids), candidates.c.outcome.in_(["accepted", "edited"]))
-        .order_by(suggestions.c.based_on_seq.desc(), suggestions.c.created_at.desc())
+        .where(suggestions.c.conversation_id.in_(ids), candidates.c.outcome.in_(_DECIDED))
+        .order_by(
+            suggestions.c.based_on_seq.desc(),
+            suggestions.c.created_at.desc(),
+            suggestions.c.id,
+            candidates.c.position,
+        )
     )
-    sent: dict[UUID, list[_Sent]] = defaultdict(list)
+    made: dict[UUID, dict[UUID, _Suggestion]] = defaultdict(dict)
     for row in rows:
-        words = (row["final_text"] or "").strip()
-        sent[row["conversation_id"]].append((row["based_on_seq"], words, row["outcome"]))
-    return sent
+        fresh = _Suggestion(row["based_on_seq"], [])
+        one = made[row["conversation_id"]].setdefault(row["id"], fresh)
+        one.drafts.append(Drafted(row["text"], row["outcome"]))
+        if row["outcome"] in ("accepted", "edited"):
+            one.sent = (row["final_text"] or "").strip(), row["outcome"]
+    return defaultdict(list, {of: list(some.values()) for of, some in made.items()})
 
 
-def _turn(row: Mapping[Any, Any], sent: Sequence[_Sent]) -> SaidTurn:
-    if row["kind"] == "customer":
-        return SaidTurn("customer", row["text"], row["at"], None, None)
-    author = None if row["author_id"] is None else str(row["author_id"])
-    return SaidTurn("agent", row["text"], row["at"], _origin(row, sent), author)
+def _turns(rows: Sequence[Row], made: Sequence[_Suggestion]) -> Iterator[SaidTurn]:
+    asked, answered = 0, False
+    for row in rows:
+        if row["kind"] == "customer":
+            asked, answered = row["seq"], False
+            yield SaidTurn("customer", row["text"], row["at"], None, None)
+            continue
+        author = None if row["author_id"] is None else str(row["author_id"])
+        origin = _origin(row, made)
+        drafts = _before_them(row, origin, made, asked, answered)
+        answered |= origin != "automatic"
+        yield SaidTurn("agent", row["text"], row["at"], origin, author, drafts)
 
 
-def _origin(row: Mapping[Any, Any], sent: Sequence[_Sent]) -> Origin:
+def _origin(row: Row, made: Sequence[_Suggestion]) -> Origin:
     if row["kind"] == "bot" or row["automatic"]:
         return "automatic"
     words = row["text"].strip()
-    drafted = (origin for seq, text, origin in sent if seq < row["seq"] and text == words)
+    drafted = (one.sent[1] for one in made if one.seq < row["seq"] and one.sent and one.sent[0] == words)
     return next(drafted, "person")
+
+
+def _before_them(
+    row: Row, origin: Origin, made: Sequence[_Suggestion], asked: int, answered: bool
+) -> tuple[Drafted, ...]:
+    """The drafts of the suggestion that this turn decided: the one it was sent from, or, of an agent's own
+    words, the one for the customer's latest message, where these words are the first answer to it.
+    """
+    words = row["text"].strip()
+    for one in made:
+        if not asked <= one.seq < row["seq"]:
+            continue
+        own = one.sent is None and origin == "person" and not answered
+        if own or (one.sent == (words, origin)):
+            return tuple(one.drafts)
+    return ()

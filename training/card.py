@@ -171,7 +171,7 @@ reply is first of 10 in {figures["hit_at_1_of_10"]:.3f}, of 100 in {figures["hit
 |---|{bar}
 {NEWLINE.join(rows)}
 
-{_gate(facts["champion"], facts["gate"])}
+{_also(facts)}{_gate(facts["champion"], facts["gate"])}
 ## Weights, SHA-256
 
 {NEWLINE.join(weights)}
@@ -206,6 +206,36 @@ What follows is about the version that it began from, and holds for its other he
     card = folder / "README.md"
     rest = card.read_text(encoding="utf-8") if card.exists() else ""
     card.write_text(text + rest, encoding="utf-8")
+
+
+def _also(facts: Mapping[str, Any]) -> str:
+    """What only some rounds do."""
+    told = {"augmentation": _augmented, "preference": _preferred}
+    parts = [say(facts[name]) for name, say in told.items() if name in facts]
+    return "".join(f"{part}\n\n" for part in parts)
+
+
+def _augmented(found: Mapping[str, Any]) -> str:
+    low, high = found["interval"]
+    after, before = found["first_of_10_with"], found["first_of_10_without"]
+    return f"""## In other words
+
+A second matcher learned, for as many steps, from {found["lessons"]:,} lessons and {found["added"]:,} more
+with customers' turns in other words ({found["how"]}). On {found["questions"]} questions set aside the true
+reply is first of 10 in {after:.3f}, without them in {before:.3f}: {found["gain"]:+.3f}
+({low:+.3f} to {high:+.3f}). The matcher {"with" if found["kept"] else "without"} them was kept."""
+
+
+def _preferred(found: Mapping[str, Any]) -> str:
+    head = "## What agents preferred\n\n"
+    if "margin" not in found:
+        return f"{head}The reply model was not tuned by preferences: {found['why']}."
+    (loss, then), (margin, after) = found["loss"], found["margin"]
+    kept = "It was kept." if found["kept"] else f"It was not kept: {found['why']}."
+    return f"""{head}Tuned by {found["pairs"]:,} pairs of what an agent wrote and the draft that they changed
+or rejected (DPO with the plain loss beside it). On {found["unseen"]} pairs set aside what was preferred leads
+by {after:.2f} nats a reply, {margin:.2f} before; the loss on agents' words set aside is {then:.3f} nats a
+token, {loss:.3f} before. {kept}"""
 
 
 def _gate(champion: str, gate: Mapping[str, Any]) -> str:

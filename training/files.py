@@ -19,6 +19,7 @@ from storage.transcripts.lines import BadFile as BadFile
 from storage.transcripts.lines import Raw as Raw
 from storage.transcripts.lines import instead, kind_of, string
 from storage.transcripts.lines import raw_rows as raw_rows
+from storage.transcripts.transcript import Drafted as Drafted
 from storage.transcripts.transcript import Transcript
 
 T = TypeVar("T")
@@ -54,6 +55,8 @@ class Conversation:
     empty."""
     authors: frozenset[str] = frozenset()
     """Who took part, where the file says: "customer:ID" and "agent:ID"."""
+    drafts: tuple[tuple[Drafted, ...], ...] = ()
+    """What lay before the agent at each turn; may be empty."""
 
     def written(self, origin: str) -> frozenset[int]:
         """The turns that were written so."""
@@ -63,7 +66,8 @@ class Conversation:
         """The same with these turns, each given with its present place."""
         kept = list(turns)
         origins = tuple(self.origins[at] for at, _ in kept) if self.origins else ()
-        return replace(self, turns=tuple(turn for _, turn in kept), origins=origins)
+        drafts = tuple(self.drafts[at] for at, _ in kept) if self.drafts else ()
+        return replace(self, turns=tuple(turn for _, turn in kept), origins=origins, drafts=drafts)
 
 
 def rows(path: Path, parse: Callable[[Raw], T]) -> Iterator[T]:
@@ -141,6 +145,7 @@ def conversation_row(raw: Raw) -> Conversation:
         ended="" if ended is None else ended.isoformat(timespec="microseconds"),
         origins=tuple(turn.origin or "" for turn in found.turns),
         authors=_authors(found),
+        drafts=tuple(turn.drafts for turn in found.turns),
     )
 
 

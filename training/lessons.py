@@ -28,6 +28,7 @@ from training.cleaning import Cleaned, clean
 from training.dataset import NEIGHBOURS, Memory, Moment, examples
 from training.files import BadFile, Conversation
 from training.finetune import Example
+from training.ledger import Drafts, drafts_of
 from training.matcher import Lesson
 from training.progress import Progress
 from training.questions import TURNS, Question
@@ -57,6 +58,10 @@ class Taught:
     planted: Planted
     unread: int
     """Older conversations that there was no time to read."""
+    drafts: Drafts
+    """What agents did with drafts, of both parts."""
+    reviewed: list[Question]
+    """Questions set aside whose agent had drafts before them; also those that they sent as they were."""
 
     @property
     def own_lessons(self) -> int:
@@ -95,6 +100,9 @@ def collect(
     echoed, alone = (
         {(one.id, at) for one in found for at in one.written(origin)} for origin in ("accepted", "automatic")
     )
+    drafts = drafts_of(found, reader)
+    reviewed = [q for q in questions if q.dialogue.id in aside and (q.dialogue.id, q.at) in drafts]
+    random.Random(seed).shuffle(reviewed)
     # What went out alone was approved by nobody: it is context, and never a lesson.
     questions = [q for q in questions if (q.dialogue.id, q.at) not in alone]
     rng = random.Random(seed)
@@ -115,6 +123,8 @@ def collect(
         cleaned,
         planted,
         unread,
+        drafts,
+        reviewed[:MOST_ASIDE],
     )
 
 
@@ -193,6 +203,7 @@ class Shown:
         near = memory.neighbours(asked, np.concatenate([queries, places], axis=1), NEIGHBOURS)
         return cls(asked, near)
 
-    def examples(self, codec: PromptCodec, seed: int) -> list[Example]:
-        """As what the reply model is tuned on."""
-        return examples(self.moments, self.near, [""] * len(self.moments), codec, seed=seed)
+    def examples(self, codec: PromptCodec, seed: int, augment: bool = True) -> list[Example]:
+        """As what the reply model is tuned on; without `augment` as it is asked."""
+        nothing = [""] * len(self.moments)
+        return examples(self.moments, self.near, nothing, codec, seed=seed, augment=augment)

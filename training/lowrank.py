@@ -111,6 +111,9 @@ class LastRows(torch.nn.Module):
 class TiedOutput(torch.nn.Module):
     """The output matrix of a GPT-2: the rows of its embedding once more."""
 
+    bias: Tensor | None = None
+    """As a linear layer says that it has none."""
+
     def __init__(self, embedding: LastRows) -> None:
         super().__init__()
         self.embedding = embedding

@@ -18,12 +18,16 @@ from training.bases import Base
 from training.finetune import Example, TuneConfig, padded, weighted_loss
 from training.gate import FEWEST_QUESTIONS
 from training.matcher import Lesson, MatchConfig, new_matcher, try_step
+from training.preference import BATCH as PAIRS
+from training.preference import Pair
 
 READING, MATCHER, REPLY, ASKING, RECITING = 0.15, 0.27, 0.24, 0.17, 0.06
 """Of the minutes: to read what customers said, to teach the matcher, to tune the reply model, to ask champion
 and candidate, to look for recited text. What is left goes to planted secrets and to what nobody counts."""
+TRANSLATING, PREFERENCE = 0.08, 0.08
+"""And where the order or the log asks for it: to translate customers' turns, to learn what agents preferred."""
 EPOCHS = 6
-"""No more than so often is the same thing taught: what is learned by heart does not help."""
+"""No more than so often is the same thing taught: what is learned by heart does not help. Pairs: once."""
 FEWEST = 8
 """Steps that are made whatever the time."""
 SOME = 64
@@ -40,9 +44,9 @@ def planned(note: Path, what: str, steps: Callable[[], int]) -> int:
     return known[what]
 
 
-def fitting(seconds: float, each: float, epoch: float) -> int:
+def fitting(seconds: float, each: float, epoch: float, epochs: int = EPOCHS) -> int:
     """Steps that fit into the seconds, at `each` seconds a step and `epoch` steps for all examples once."""
-    return max(FEWEST, min(round(EPOCHS * epoch), int(seconds / each)))
+    return max(FEWEST, min(round(epochs * epoch), int(seconds / each)))
 
 
 def timed(step: Callable[[], object]) -> float:
@@ -81,6 +85,17 @@ def reply_steps(shown: Sequence[Example], base: Base, minutes: float) -> int:
     each = timed(lambda: weighted_loss(base.model, *batch).backward())  # type: ignore[no-untyped-call]
     base.model.zero_grad(set_to_none=True)
     return fitting(REPLY * 60 * minutes, each, len(shown) * mean / tokens)
+
+
+def preference_steps(pairs: Sequence[Pair], base: Base, minutes: float) -> int:
+    """Steps of preference tuning within its share of the minutes."""
+    both = [Example((*one.prompt, *side), (0.0,) * len(one.prompt) + (1.0,) * len(side))
+            for one in pairs[:PAIRS] for side in (one.chosen, one.rejected)]  # fmt: skip
+    batch = padded(both)
+    each = timed(lambda: weighted_loss(base.model, *batch).backward())  # type: ignore[no-untyped-call]
+    base.model.zero_grad(set_to_none=True)
+    # The reference reads the same, forwards only: a third more.
+    return fitting(PREFERENCE * 60 * minutes, each * 4 / 3, len(pairs) / PAIRS, epochs=1)
 
 
 @contextmanager

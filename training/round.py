@@ -9,11 +9,10 @@ folders; knows no database and no command line.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import platform
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -31,81 +30,28 @@ from nlp.pool import Explained
 from nlp.quiet import quiet
 from nlp.ranking import Ranker
 from nlp.reading import Reader
-from nlp.recall import Recall
 from nlp.recitation import Owned
 from nlp.registry import STARTER, Registry, Version
-from training import control, exposure, files, leaks, plan, trial
+from training import control, exposure, files, leaks, plan, reworded, trial
 from training import evaluate_replies as asking
-from training.bases import Base, load_base, save_reply_model
+from training.bases import Base, load_base
+from training.bench import PLAN, Bench
+from training.bench import Order as Order
 from training.card import write_reply_card
-from training.finetune import TuneConfig, tune
 from training.gate import Leaks, Trial, decide, group_gains
-from training.lessons import Shown, Taught, collect, match_lessons
-from training.matcher import MatchConfig, fit_matcher, new_matcher, save_matcher
+from training.lessons import Shown, Taught, collect
 from training.measures import rounded
 from training.progress import Progress
 from training.questions import Question
 from training.ranker import blank, fit_to_truths
 from training.replies import Judge
 from training.report import write_report
+from training.teaching import taught_matcher, tune_reply_model
 
-PLAN, SPENT = "plan.json", "spent.json"
+SPENT = "spent.json"
 REPORTS, PLOTS = "reports", "plots.json"
 FULL_TEST = 20.0
 """Minutes from which a round tries every way to a planted secret; shorter ones are trials."""
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What a round is asked to do; `champion` is the version that it must beat."""
-
-    data: tuple[Path, ...]
-    base: str = STARTER
-    minutes: float = 45.0
-    seed: int = 17
-    device: str = "cpu"
-    champion: str = STARTER
-
-    @property
-    def name(self) -> str:
-        """The same for the same order: where a stopped round is found again."""
-        told = [self.base, self.minutes, self.seed, self.champion, *map(files.sha256, self.data)]
-        return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:12]
-
-
-@dataclass(frozen=True, slots=True)
-class Bench:
-    """Where one round works: its order, its folder, the reader that all of it reads with."""
-
-    order: Order
-    folder: Path
-    reader: Reader
-    progress: Progress
-
-    @property
-    def made(self) -> Path:
-        """The folder of the version in the making."""
-        return self.folder / "version"
-
-    @property
-    def reply(self) -> Path:
-        """Its reply model, matcher and score."""
-        return self.made / "reply"
-
-    def planned(self, what: str, steps: Callable[[], int]) -> int:
-        """Steps of one part of the round; the same after a stop."""
-        return plan.planned(self.folder / PLAN, what, steps)
-
-    def readable(self, texts: Sequence[str]) -> int:
-        """How many of the texts there is time to read."""
-        return self.planned("texts", lambda: plan.readable(texts, self.reader, self.order.minutes))
-
-    def brain(self, reply: Path, knowledge: Knowledge, score: Ranker) -> Pipeline:
-        """The models of a reply folder over what was learned."""
-        matcher = Matcher.load(reply, self.order.device)
-        index = build_index(knowledge, self.reader, cache=self.folder / "index")
-        writer = Generator.load(reply, self.order.device)
-        return Pipeline(reply.parent.name, self.reader, writer, matcher, score, Recall(index, matcher), ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +78,7 @@ def run(order: Order, registry: Registry, work: Path, progress: Progress) -> tup
     facts = {**candidate.facts, "seconds": round(plan.spent(folder / SPENT))}
     write_reply_card(candidate.made / "reply", facts)
     version = registry.publish(registry.fresh_name(), candidate.made, facts)
-    told = {**facts["replies"], "gate": facts["gate"], "plots": candidate.plots}
+    told = {**facts["replies"], **also(facts), "gate": facts["gate"], "plots": candidate.plots}
     place = work / REPORTS / version.name
     write_report(place, f"{version.name} against {facts['champion']}", told)
     (place / PLOTS).write_text(json.dumps(candidate.plots))
@@ -154,7 +100,7 @@ def train(order: Order, registry: Registry, folder: Path, progress: Progress) ->
     remember(taught, bench.reader, pupil.matcher, bench.made / "memory")
     steps = json.loads((folder / PLAN).read_text())
     facts = noted(order, base, taught, steps, figures)
-    facts = {**facts, "champion": champion.name, "gate": verdict.told()}
+    facts = {**facts, **pupil.facts, "champion": champion.name, "gate": verdict.told()}
     return Candidate(bench.made, facts, plots)
 
 
@@ -168,74 +114,37 @@ class Pupil:
     shown: Shown
     matcher: Matcher
     losses: list[dict[str, float]]
+    facts: dict[str, Any]
+    """What came of parts that not every round has (ALSO)."""
 
 
 def teach(order: Order, registry: Registry, folder: Path, progress: Progress) -> Pupil:
     """Read the conversations, teach the matcher, tune the reply model; a stopped one goes on."""
+    if order.augment:
+        reworded.check(order.augment)
     base, parent = load_base(order.base, registry, seed=order.seed), parent_of(order.base, registry)
     bench = Bench(order, folder, Reader.load(parent.heads, device=order.device), progress)
     progress("reading the conversations", 0, 1)
     taught = collect(order.data, bench.reader, order.seed, progress, bench.readable)
     shutil.copytree(parent.heads, bench.made / "heads", dirs_exist_ok=True)
-    matcher = taught_matcher(taught, parent, bench)
+    matcher, gained = taught_matcher(taught, parent, bench)
     shown = Shown.of(taught.lessons, bench.reader, matcher)
-    return Pupil(bench, base, taught, shown, matcher, tune_reply_model(shown, base, bench))
+    losses, preferred = tune_reply_model(shown, taught, matcher, base, bench)
+    return Pupil(bench, base, taught, shown, matcher, losses, {**gained, **preferred})
+
+
+ALSO = ("augmentation", "preference")
+"""Facts of a version that not every round has; each has a table in the report and a paragraph on the card."""
+
+
+def also(facts: dict[str, Any]) -> dict[str, Any]:
+    """Those that this round has."""
+    return {name: facts[name] for name in ALSO if name in facts}
 
 
 def parent_of(base: str, registry: Registry) -> Version:
     """The version whose readings and matcher a round begins with: the base itself, where it is one."""
     return registry.get(base if base in registry.names() else STARTER)
-
-
-# --- teach ---
-
-
-def taught_matcher(taught: Taught, parent: Version, bench: Bench) -> Matcher:
-    """Which reply answers what, from the true ones; begins with the parent's matcher."""
-    order, lessons = bench.order, match_lessons(taught.lessons)
-    steps = bench.planned(
-        "matcher_steps", lambda: plan.matcher_steps(lessons, parent, order.minutes, order.seed)
-    )
-    model, codec = new_matcher(order.seed, parent.reply)
-    fit_matcher(
-        model,
-        codec,
-        [lessons],
-        [],
-        MatchConfig(steps=steps, seed=order.seed, threads=cores(), checkpoint_every=20),
-        checkpoint=bench.folder / "matcher",
-        validation=match_lessons(taught.aside),
-        progress=partial(bench.progress, "teaching which reply answers what"),
-    )
-    save_matcher(model, bench.reply)
-    return Matcher.load(bench.reply, order.device)
-
-
-def tune_reply_model(shown: Shown, base: Base, bench: Bench) -> list[dict[str, float]]:
-    """Adapt the reply model to what these agents wrote, unlearn what it recites; returns the log rows."""
-    order, examples = bench.order, shown.examples(base.codec, bench.order.seed)
-    steps = bench.planned("reply_steps", lambda: plan.reply_steps(examples, base, order.minutes))
-    rate = 1e-3 if base.low_rank else 4e-4
-    rows = tune(
-        base.model,
-        examples,
-        TuneConfig(
-            steps=steps,
-            seed=order.seed,
-            learning_rate=rate,
-            final_rate=rate / 20,
-            warmup_steps=min(50, steps // 5),
-            threads=cores(),
-            checkpoint_every=50,
-        ),
-        checkpoint=bench.folder / "reply",
-        progress=partial(bench.progress, "tuning the reply model"),
-    )
-    if not base.low_rank:
-        leaks.unlearn(base.model, base.codec, shown, examples, order.seed)
-    save_reply_model(base.model, base.codec, bench.reply)
-    Owned.of(leaks.owned_by(shown)).save(bench.reply)
-    return rows
 
 
 # --- judge ---

@@ -14,6 +14,15 @@ Speaker = Literal["customer", "agent"]
 
 
 @dataclass(frozen=True, slots=True)
+class Drafted:
+    """A draft that the agent had before them when they wrote, by its place, and what became of it."""
+
+    text: str
+    outcome: str
+    """"accepted", "edited", "rejected" or "ignored"."""
+
+
+@dataclass(frozen=True, slots=True)
 class Said:
     """One turn, as text. `at` is aware and UTC where it is known."""
 
@@ -23,6 +32,8 @@ class Said:
     origin: str | None = None
     """How an agent's turn was written: "person", "edited", "accepted" or "automatic"; None: not known."""
     author: str | None = None
+    drafts: tuple[Drafted, ...] = ()
+    """Those that were decided by this agent's turn, the best first; of most turns nobody knows any."""
 
 
 @dataclass(frozen=True, slots=True)

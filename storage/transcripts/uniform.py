@@ -1,6 +1,8 @@
 """The uniform format of conversations, in and out: one JSON object a line.
 
 {"conversation_id", "turns": [{"role": "customer"|"agent", "text", "at"?, "origin"?, "author"?}], "meta"?}
+An agent's turn may have "drafts", which lay before them:
+[{"text", "outcome": "accepted"|"edited"|"rejected"|"ignored"}].
 Knows no file and no database.
 """
 
@@ -10,7 +12,7 @@ from typing import Any
 
 from storage.transcripts.lines import Raw, kind_of, string
 from storage.transcripts.times import moment
-from storage.transcripts.transcript import Said, Transcript
+from storage.transcripts.transcript import Drafted, Said, Transcript
 
 
 def parse(raw: Raw) -> Transcript:
@@ -28,7 +30,20 @@ def _turn(raw: Any) -> Said:
     if not isinstance(raw, dict) or raw.get("role") not in ("customer", "agent"):
         raise ValueError('every turn needs a "role" that is "customer" or "agent"')
     known = {key: value for key in ("origin", "author") if isinstance(value := raw.get(key), str)}
-    return Said(raw["role"], string(raw, "text"), moment(raw.get("at")), **known)
+    drafts = _drafts(raw.get("drafts"))
+    return Said(raw["role"], string(raw, "text"), moment(raw.get("at")), **known, drafts=drafts)
+
+
+def _drafts(raw: Any) -> tuple[Drafted, ...]:
+    if raw is None:
+        return ()
+    if not isinstance(raw, list) or not all(map(_is_draft, raw)):
+        raise ValueError('"drafts" of a turn must be a list of {"text", "outcome"}, or be left out')
+    return tuple(Drafted(one["text"], one["outcome"]) for one in raw)
+
+
+def _is_draft(raw: Any) -> bool:
+    return isinstance(raw, dict) and isinstance(raw.get("text"), str) and isinstance(raw.get("outcome"), str)
 
 
 def row_of(transcript: Transcript) -> Raw:
@@ -42,4 +57,6 @@ def _row_of_turn(turn: Said) -> Raw:
     if turn.at is not None:
         row["at"] = turn.at.isoformat()
     known = {"origin": turn.origin, "author": turn.author}
-    return row | {key: value for key, value in known.items() if value is not None}
+    row |= {key: value for key, value in known.items() if value is not None}
+    drafts = [{"text": one.text, "outcome": one.outcome} for one in turn.drafts]
+    return row | ({"drafts": drafts} if drafts else {})

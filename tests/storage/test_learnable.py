@@ -11,9 +11,11 @@ from sqlalchemy import update
 
 from storage import conversations, suggestions
 from storage.database import Database
+from storage.exports import transcript_of
 from storage.learnable import Learnable, learnable, reviewed_since
 from storage.schema import customers
 from storage.stamps import now
+from storage.transcripts import uniform
 
 
 async def reply(db: Database, conversation_id: UUID, text: str, **changes: Any) -> None:
@@ -21,13 +23,12 @@ async def reply(db: Database, conversation_id: UUID, text: str, **changes: Any) 
     await db.write(lambda tx: conversations.post(tx, **given))
 
 
-async def send_draft(db: Database, received: Any, drafts: Any, final_text: str, account_id: UUID) -> None:
-    """A draft for this message is sent, as it is or changed."""
-    here = received.conversation.id
-    made = await db.write(
+async def drafted(db: Database, received: Any, drafts: Any) -> Any:
+    """An open suggestion for this message."""
+    return await db.write(
         lambda tx: suggestions.record(
             tx,
-            conversation_id=here,
+            conversation_id=received.conversation.id,
             message_id=received.message.id,
             based_on_seq=received.message.seq,
             model_version="v",
@@ -38,12 +39,17 @@ async def send_draft(db: Database, received: Any, drafts: Any, final_text: str, 
             candidates=drafts,
         )
     )
+
+
+async def send_draft(db: Database, received: Any, drafts: Any, final_text: str, account_id: UUID) -> None:
+    """A draft for this message is sent, as it is or changed."""
+    made = await drafted(db, received, drafts)
     await db.write(
         lambda tx: suggestions.decide_sent(
             tx, suggestion_id=made.id, position=0, final_text=final_text, account_id=account_id
         )
     )
-    await reply(db, here, final_text, author_id=account_id)
+    await reply(db, received.conversation.id, final_text, author_id=account_id)
 
 
 async def found(db: Database, after: UUID | None = None, limit: int = 50) -> list[Learnable]:
@@ -125,3 +131,49 @@ async def test_what_was_reviewed_since_a_time_is_counted_by_conversation(
     async with db.read() as tx:
         assert await reviewed_since(tx, now() - timedelta(hours=1)) == 1
         assert await reviewed_since(tx, now() + timedelta(hours=1)) == 0
+
+
+async def test_a_turn_carries_the_drafts_that_it_decided(
+    db: Database, new_customer: Any, say: Any, account: Any, drafts: Any
+) -> None:
+    customer = await new_customer(db)
+    own = {"author_id": account.id}
+    first = await say(db, customer.id, "Where is it?")
+    here = first.conversation.id
+    await send_draft(db, first, drafts, "It ships on Monday.", account.id)
+    made = await drafted(db, await say(db, customer.id, "And the bill?"), drafts)
+    await db.write(
+        lambda tx: suggestions.reject(
+            tx, suggestion_id=made.id, position=None, reason="wrong", account_id=account.id
+        )
+    )
+    await reply(db, here, "I have sent it again.", **own)
+    await reply(db, here, "To your address.", **own)
+    left = await drafted(db, await say(db, customer.id, "Thanks"), drafts)
+    await say(db, customer.id, "Bye")  # before anybody had decided
+    await reply(db, here, "Bye!", **own)
+    async with db.read() as tx:
+        assert (await suggestions.suggestion(tx, left.id)).state == "stale"
+    (one,) = await found(db)
+    texts = [draft.text for draft in drafts]
+    assert [[(draft.text, draft.outcome) for draft in turn.drafts] for turn in one.turns] == [
+        [],
+        [(texts[0], "edited"), *((text, "ignored") for text in texts[1:])],
+        [],
+        [(text, "rejected") for text in texts],
+        [],
+        [],
+        [],
+        [],
+    ]
+    assert len(texts) > 1
+    row = uniform.row_of(transcript_of(one))
+    assert row["turns"][3]["drafts"][0] == {"text": texts[0], "outcome": "rejected"}
+    assert "drafts" not in row["turns"][4]
+    assert uniform.parse(row) == transcript_of(one)
+
+
+def test_drafts_of_another_form_are_told() -> None:
+    turns = [{"role": "agent", "text": "Yes.", "drafts": [{"text": "No."}]}]
+    with pytest.raises(ValueError, match=r'"drafts" of a turn must be a list of \{"text", "outcome"\}'):
+        uniform.parse({"conversation_id": "1", "turns": turns})

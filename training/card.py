@@ -151,7 +151,8 @@ itself and must not be asked for any.
 
 {NEWLINE.join(files)}
 
-{facts["conversations"]:,} conversations, {facts["lessons"]:,} replies to learn from, delexicalised. The
+{facts["conversations"]:,} conversations, {facts["lessons"]:,} replies to learn from, delexicalised.
+{_left_out(facts["unread"])}The
 licence of the conversations is their owner's: this card can't know it.
 
 ## The run
@@ -236,6 +237,13 @@ def _preferred(found: Mapping[str, Any]) -> str:
 or rejected (DPO with the plain loss beside it). On {found["unseen"]} pairs set aside what was preferred leads
 by {after:.2f} nats a reply, {margin:.2f} before; the loss on agents' words set aside is {then:.3f} nats a
 token, {loss:.3f} before. {kept}"""
+
+
+def _left_out(unread: int) -> str:
+    """What there was no time for."""
+    if not unread:
+        return ""
+    return f"For {unread:,} older conversations the minutes were too few: they were not read.\n"
 
 
 def _gate(champion: str, gate: Mapping[str, Any]) -> str:

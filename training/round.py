@@ -153,7 +153,7 @@ def train(order: Order, registry: Registry, folder: Path, progress: Progress) ->
     remember(taught, bench.reader, matcher, bench.made / "memory")
     steps = json.loads((folder / PLAN).read_text())
     facts = noted(order, base, taught, steps, figures)
-    facts = {**facts, "champion": champion.name, "gate": verdict.told()}
+    facts = {**facts, "champion": champion.name, "gate": {**verdict.told(), "questions": found.n}}
     return Candidate(bench.made, facts, plots)
 
 

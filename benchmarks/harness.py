@@ -67,7 +67,7 @@ async def server(port: int = 8099) -> AsyncIterator[Server]:
             command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         )
         try:
-            await _ready(f"http://127.0.0.1:{port}")
+            await ready(f"http://127.0.0.1:{port}")
             assert process.stdout is not None
             email, password = _credentials(process.stdout)
             yield Server(f"http://127.0.0.1:{port}", email, password, psutil.Process(process.pid))
@@ -86,7 +86,7 @@ def _credentials(lines: Any) -> tuple[str, str]:
     raise RuntimeError("the server printed no password")
 
 
-async def _ready(url: str, seconds: float = 240) -> None:
+async def ready(url: str, seconds: float = 240) -> None:
     async with aiohttp.ClientSession() as http:
         for _ in range(int(seconds * 2)):
             try:

@@ -23,6 +23,7 @@ from bot.api import (
     agent,
     agent_socket,
     automatic,
+    comparing,
     customer,
     customer_socket,
     erasure,
@@ -42,6 +43,7 @@ from bot.api.routing import Routes
 from bot.api.services import SERVICES, Services
 from bot.brains import Brains
 from bot.channels.web import WebChannel
+from bot.comparison import Comparison
 from bot.conversation import Conversation
 from bot.delivery import Delivery
 from bot.live import Live, RedisLive
@@ -83,7 +85,7 @@ NODE = web.AppKey("node", str)
 def api_routes() -> Routes:
     """The whole table."""
     front = (customer, customer_socket, signin, agent, triage, agent_socket)
-    desk = (library, intents, learning, training, automatic, erasure, admin)
+    desk = (library, intents, learning, training, comparing, automatic, erasure, admin)
     return Routes(row for module in (*front, *desk) for row in module.routes)
 
 
@@ -123,6 +125,7 @@ def build_app(
 async def end_sockets(app: web.Application) -> None:
     """Send everybody away with 1001, so that they come back to another node or after the restart."""
     app[SERVICES].state.draining = True
+    app[SERVICES].comparison.end()
     for one in tuple(app[SERVICES].sockets):
         one.end(WSCloseCode.GOING_AWAY, "restart")
 
@@ -179,6 +182,7 @@ def _spine(settings: Settings, load_brain: LoadBrain | None, demo: bool, web_dir
             new_intents=named,
             brains=brains,
             promotion=Promotion(app[DB], settings, brains),
+            comparison=Comparison(app[DB], settings, demo=demo),
             serving=app[SERVING],
             live=app[LIVE],
             passwords=Passwords(),

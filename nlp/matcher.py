@@ -142,10 +142,13 @@ class Matcher:
 
 
 class Answers:
-    """Replies in a matcher's space, by their templates; a cache folder keeps them between starts."""
+    """Replies in a matcher's space, by their templates; a cache folder keeps them between starts.
 
-    def __init__(self, matcher: Matcher, cache: Path | None = None) -> None:
-        self._matcher, self._cache = matcher, cache
+    Where it does not `write`, it only looks into the folder, which is another's then.
+    """
+
+    def __init__(self, matcher: Matcher, cache: Path | None = None, *, write: bool = True) -> None:
+        self._matcher, self._cache, self._write = matcher, cache, write
         self._known = self._load(cache) if cache else {}
         self._kept = len(self._known)
 
@@ -166,7 +169,7 @@ class Answers:
         known = {text: self._known[text] for text in wanted}
         changed = len(known) != self._kept or len(known) != len(self._known)
         self._known, self._kept = known, len(known)
-        if self._cache and changed:
+        if self._cache and self._write and changed:
             self._save(self._cache, known)
 
     def _load(self, cache: Path) -> dict[str, Vectors]:

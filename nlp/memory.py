@@ -44,6 +44,8 @@ FORMAT = "10"
 BLOCK = 8
 """Replies that are read in the order of the shop; about those of one conversation."""
 GOLDEN = (5**0.5 - 1) / 2
+COPY = 0.999
+"""Cosine of two queries from which they are of the same turns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +152,25 @@ def load_index(folder: Path) -> Index:
     if not found:
         raise ModelError(f"{folder.name}/{CACHE_FILE} can't be read; publish the version again")
     return _index(found.values())
+
+
+def load_without(folder: Path, names: Container[str]) -> Index:
+    """What a folder keeps, less these items and copies of them: the same reply behind the same turns.
+
+    Empty where nothing is kept. It is what a question may lean on whose answer is known.
+    """
+    parts = [part for group in _load(folder).values() for part in group]
+    keys: dict[str, list[Vectors]] = {}
+    for part in parts:
+        if part.entry.id in names:
+            keys.setdefault(part.entry.text, []).append(part.key)
+    left = [
+        part
+        for part in parts
+        if part.entry.id not in names
+        and all(float(part.key @ key) < COPY for key in keys.get(part.entry.text, ()))
+    ]
+    return _index([left])
 
 
 def forget(folder: Path, names: Container[str]) -> list[str]:

@@ -33,7 +33,7 @@ from nlp.reading import Reader
 from nlp.recall import Recall
 from nlp.recognisers import Catalogue
 from nlp.registry import Version
-from nlp.retrieval import Vectors
+from nlp.retrieval import Index, Vectors
 from nlp.types import Analysis, Draft, Evidence, ReplyRequest, Role
 
 REPLIES_SHOWN_TO_MODEL = 3
@@ -122,6 +122,7 @@ class Pipeline:
         manner: Manner = USUAL,
         shop: Path | None = None,
         at_first: int | None = None,
+        index: Index | None = None,
     ) -> Pipeline:
         """Load a verified version and index a shop's knowledge; raises NlpError subclasses.
 
@@ -129,7 +130,8 @@ class Pipeline:
         what it remembers of the conversations that it was trained on. `manner` is how replies are said;
         `shop` is the folder of a matcher and a ranker made for this very shop, in place of the version's.
         Where `at_first` is given, the knowledge may be larger: so much of it is read here, the rest by
-        `read_on`.
+        `read_on`. An `index` that was made before stands for the items of the knowledge, and nothing is
+        written into the cache then.
         """
         frugal()
         warm_up()
@@ -138,7 +140,9 @@ class Pipeline:
         reader = Reader.load(version.heads, products, device=device)
         choosing = shop or version.reply
         matcher, ranker = Matcher.load(choosing, device), Ranker.load(choosing)
-        if knowledge is None:
+        if index is not None:
+            recall = Recall(index, matcher, cache, write=False)
+        elif knowledge is None:
             recall = Recall(load_index(version.memory), matcher, version.memory)
         else:
             recall = Recall.of(IndexBuilder(knowledge, reader, cache=cache), matcher, cache, at_first)

@@ -38,9 +38,15 @@ class Recall:
     """The memory of one brain. One thread calls it."""
 
     def __init__(
-        self, index: Index, matcher: Matcher, cache: Path | None = None, builder: IndexBuilder | None = None
+        self,
+        index: Index,
+        matcher: Matcher,
+        cache: Path | None = None,
+        builder: IndexBuilder | None = None,
+        *,
+        write: bool = True,
     ) -> None:
-        self._store = Answers(matcher, cache)
+        self._store = Answers(matcher, cache, write=write)
         self._builder = builder if builder and builder.unread else None
         self._take_in(index)
 

@@ -199,34 +199,42 @@ class Serving:
             if self._lane is not None and self._lane.has_to_read(busy=lane is not None):
                 await loop.run_in_executor(self._thread, self._lane.read_on)
                 continue
+            # Who leases an older brain comes back with it: it is kept here while something waits for it.
+            self._busy = [one for one in self._busy if one.readings or one.drafts]
             if lane is None:
-                self._busy.clear()
                 self._wake.clear()
                 await self._wake.wait()
                 # Let everything that has just come in on this turn of the loop join the batch.
                 await asyncio.sleep(0)
                 continue
-            jobs, drafts = lane.next_batch(self._most_readings, self._most_drafts)
-            jobs = [job for job in jobs if not job.result.done()]
-            if not jobs:
-                continue
-            work: Callable[[Sequence[Any]], Sequence[Any]] = (
-                lane.brain.suggest if drafts else lane.brain.understand
+            await self._batch(lane)
+            del lane  # a brain that was swapped away goes now, not with the next batch
+
+    async def _batch(self, lane: _Lane) -> None:
+        """Work off what waits for one lane; a failure reaches every waiter."""
+        jobs, drafts = lane.next_batch(self._most_readings, self._most_drafts)
+        jobs = [job for job in jobs if not job.result.done()]
+        if not jobs:
+            return
+        work: Callable[[Sequence[Any]], Sequence[Any]] = (
+            lane.brain.suggest if drafts else lane.brain.understand
+        )
+        try:
+            results = await asyncio.get_running_loop().run_in_executor(
+                self._thread, work, [job.item for job in jobs]
             )
-            try:
-                results = await loop.run_in_executor(self._thread, work, [job.item for job in jobs])
-                answered = list(zip(jobs, results, strict=True))
-            except asyncio.CancelledError:
-                for job in jobs:
-                    job.result.cancel()
-                raise
-            except Exception as error:  # whatever a model raises belongs to those who wait for it
-                log.warning("a batch of %d failed: %s", len(jobs), type(error).__name__)
-                _fail(jobs, error)
-            else:
-                for job, result in answered:
-                    if not job.result.done():
-                        job.result.set_result(result)
+            answered = list(zip(jobs, results, strict=True))
+        except asyncio.CancelledError:
+            for job in jobs:
+                job.result.cancel()
+            raise
+        except Exception as error:  # whatever a model raises belongs to those who wait for it
+            log.warning("a batch of %d failed: %s", len(jobs), type(error).__name__)
+            _fail(jobs, error)
+        else:
+            for job, result in answered:
+                if not job.result.done():
+                    job.result.set_result(result)
 
 
 def _nothing() -> None:

@@ -1,15 +1,15 @@
 """Which values of a conversation a reply may use: the latest mention by the customer wins.
 
-Training and serving must agree on this, so both take it from here. Knows entities and slots only.
+Training and serving must agree on this, so both take it from here. Knows entities, slots and requests.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from nlp.slots import slot_of
-from nlp.types import Entity
+from nlp.types import Analysis, Entity, ReplyRequest, Turn
 
 NEVER_REPEATED = frozenset({"card", "iban"})
 """Values that a reply never repeats, whatever the template says."""
@@ -34,6 +34,16 @@ def conversation_values(messages: Iterable[tuple[str, Sequence[Entity]]]) -> dic
                 # A phone number goes back as it was typed: its country was only guessed.
                 values[slot] = entity.text if entity.type == "phone" else entity.value
     return values
+
+
+def request_at(
+    turns: Sequence[Turn], readings: Mapping[str, Analysis], facts: Mapping[str, str], count: int = 3
+) -> ReplyRequest:
+    """The request of a moment of a conversation that is over; `readings` has every customer's text."""
+    said = [turn.text for turn in turns if turn.role == "customer"]
+    values = conversation_values([(text, readings[text].entities) for text in said])
+    *earlier, newest = [readings[text] for text in said]
+    return ReplyRequest(turns, newest, facts, values, count, [one.intent for one in earlier])
 
 
 def is_own_name(text: str, start: int, end: int) -> bool:

@@ -22,6 +22,8 @@ from storage.transaction import Transaction
 ImportedTurn = tuple[str, str, datetime | None]
 """(role "customer", "agent" or, for what a machine sent, "bot"; text; time or None)."""
 _ROLES: Final = ("customer", "agent", "bot")
+NAMELESS: Final = "Imported customer"
+"""Stands for a customer whose name the import did not bring; it is nobody's name."""
 _LIMITS: Final = {"customer_name": 200, "customer_email": 320, "locale": 35}
 
 
@@ -87,7 +89,7 @@ async def import_conversation(
     meta = meta or {}
     customer = await create_customer(
         tx,
-        display_name=str(meta.get("customer_name") or "Imported customer"),
+        display_name=str(meta.get("customer_name") or NAMELESS),
         email=meta.get("customer_email"),
         locale=meta.get("locale"),
         token_hash=None,

@@ -15,6 +15,7 @@ from typing import Any, Final, Literal
 from uuid import UUID
 
 from sqlalchemy import exists, func, select, text
+from sqlalchemy.sql import Select
 
 from storage.schema import candidates, conversations, customers, messages, suggestions
 from storage.transaction import Transaction
@@ -26,6 +27,16 @@ Origin = Literal["person", "edited", "accepted", "automatic"]
 _FROM_A_PERSON: Final = text("messages.kind = 'agent'")
 _SAID: Final = ("customer", "agent", "bot")
 _DECIDED: Final = ("accepted", "edited", "rejected", "ignored")
+_ALLOWED: Final = (
+    select(conversations.c.id, conversations.c.customer_id, customers.c.display_name)
+    .join(customers, customers.c.id == conversations.c.customer_id)
+    .where(
+        customers.c.learn_from,
+        exists().where(
+            messages.c.conversation_id == conversations.c.id, _FROM_A_PERSON, ~messages.c.automatic
+        ),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +61,7 @@ class Learnable:
     id: UUID
     customer_id: UUID
     turns: tuple[SaidTurn, ...]
+    customer_name: str = ""
 
 
 async def learnable(tx: Transaction, after: UUID | None, limit: int) -> list[Learnable]:
@@ -57,16 +69,26 @@ async def learnable(tx: Transaction, after: UUID | None, limit: int) -> list[Lea
 
     Their customers allow learning, and a person has sent one reply at least. An empty list is the end.
     """
-    replied = exists().where(messages.c.conversation_id == conversations.c.id, _FROM_A_PERSON)
-    allowed = (
-        select(conversations.c.id, conversations.c.customer_id)
-        .join(customers, customers.c.id == conversations.c.customer_id)
-        .where(customers.c.learn_from, replied.where(~messages.c.automatic))
-    )
-    page = allowed if after is None else allowed.where(conversations.c.id > after)
-    rows = await tx.all(page.order_by(conversations.c.id).limit(limit))
+    page = _ALLOWED if after is None else _ALLOWED.where(conversations.c.id > after)
+    return await _page(tx, page.order_by(conversations.c.id).limit(limit))
+
+
+async def newest_learnable(tx: Transaction, before: UUID | None, limit: int) -> list[Learnable]:
+    """The same, newest first: the next ones before `before` (None: from the newest)."""
+    page = _ALLOWED if before is None else _ALLOWED.where(conversations.c.id < before)
+    return await _page(tx, page.order_by(conversations.c.id.desc()).limit(limit))
+
+
+async def _page(tx: Transaction, page: Select[Any]) -> list[Learnable]:
+    rows = await tx.all(page)
     said = await turns_of(tx, [row["id"] for row in rows])
-    return [Learnable(row["id"], row["customer_id"], said[row["id"]]) for row in rows]
+    return [Learnable(row["id"], row["customer_id"], said[row["id"]], row["display_name"]) for row in rows]
+
+
+async def reply_ids(tx: Transaction, ids: Sequence[UUID]) -> list[UUID]:
+    """Ids of all that agents have written in these conversations: what retrieval knows their replies by."""
+    query = select(messages.c.id).where(messages.c.conversation_id.in_(ids), _FROM_A_PERSON)
+    return [row["id"] for row in await tx.all(query)]
 
 
 async def reviewed_since(tx: Transaction, since: datetime) -> int:

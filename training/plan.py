@@ -25,7 +25,7 @@ READING, MATCHER, REPLY, ASKING, RECITING = 0.15, 0.27, 0.24, 0.17, 0.06
 """Of the minutes: to read what customers said, to teach the matcher, to tune the reply model, to ask champion
 and candidate, to look for recited text. What is left goes to planted secrets and to what nobody counts."""
 TRANSLATING, PREFERENCE = 0.08, 0.08
-"""And where the order or the log asks for it: to translate customers' turns, to learn what agents preferred."""
+"""And where they are asked for: to translate customers' turns, to learn what agents preferred."""
 EPOCHS = 6
 """No more than so often is the same thing taught: what is learned by heart does not help. Pairs: once."""
 FEWEST = 8

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from nlp import slots
 from nlp.reading import Reader
 from nlp.types import Analysis, KnowledgeItem, ReplyRequest, Turn
-from nlp.values import conversation_values
+from nlp.values import request_at
 from training.corpus import Dialogue
 from training.values import Filler
 
@@ -111,8 +111,4 @@ def _asked(
     for at, turn in enumerate(turns):
         if turn.role != "agent" or not at or turns[at - 1].role != "customer":
             continue
-        said = [(t.text, readings[t.text].entities) for t in turns[:at] if t.role == "customer"]
-        values = conversation_values(said)
-        *earlier, newest = [readings[t.text] for t in turns[:at] if t.role == "customer"]
-        intents = [one.intent for one in earlier]
-        yield Question(dialogue, at, ReplyRequest(turns[:at], newest, facts, values, count, intents))
+        yield Question(dialogue, at, request_at(turns[:at], readings, facts, count))

@@ -100,7 +100,8 @@ def train(order: Order, registry: Registry, folder: Path, progress: Progress) ->
     remember(taught, bench.reader, pupil.matcher, bench.made / "memory")
     steps = json.loads((folder / PLAN).read_text())
     facts = noted(order, base, taught, steps, figures)
-    facts = {**facts, **pupil.facts, "champion": champion.name, "gate": verdict.told()}
+    facts = {**facts, **pupil.facts, "champion": champion.name}
+    facts["gate"] = {**verdict.told(), "questions": found.n}
     return Candidate(bench.made, facts, plots)
 
 

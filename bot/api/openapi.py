@@ -92,7 +92,8 @@ def _response(model: type[BaseModel] | None, schemas: dict[str, Any]) -> dict[st
     if model is None:
         return {"description": "No JSON body"}
     schema = _schema(model, schemas, "serialization")
-    return {"description": (model.__doc__ or "").strip(), "content": {"application/json": {"schema": schema}}}
+    media = getattr(model, "media", "application/json")
+    return {"description": (model.__doc__ or "").strip(), "content": {media: {"schema": schema}}}
 
 
 def _parameters(row: Route, schemas: dict[str, Any]) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Generic, Literal, NoReturn, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, Literal, NoReturn, TypeVar
 from uuid import UUID
 
 from aiohttp import web
@@ -50,6 +50,8 @@ class Shape(BaseModel):
     """Base of what we answer, checked in the tests and published in /openapi.json."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+    media: ClassVar[str] = "application/json"
+    """Of the answer; of "application/x-ndjson" the shape is one line."""
 
 
 class NoBody(Body):

@@ -11,6 +11,7 @@ from aiohttp import web
 from bot.api.limits import Limits
 from bot.api.metrics import Metrics
 from bot.brains import Brains
+from bot.comparison import Comparison
 from bot.conversation import Conversation
 from bot.live import Live
 from bot.new_intents import NewIntents
@@ -50,6 +51,7 @@ class Services:
     new_intents: NewIntents
     brains: Brains
     promotion: Promotion
+    comparison: Comparison
     serving: Serving
     live: Live
     passwords: Passwords

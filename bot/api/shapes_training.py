@@ -6,7 +6,7 @@ Pure shapes.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 from uuid import UUID
 
 from bot.api.routing import Shape
@@ -87,3 +87,54 @@ class Report(Shape):
 
     version: VersionItem
     plots: dict[str, Any]
+
+
+class ComparedTurn(Shape):
+    """One turn of a conversation."""
+
+    role: Literal["customer", "agent"]
+    text: str
+
+
+class ComparedDraft(Shape):
+    """A draft, and how near it is to what was really sent: the cosine of their sentence vectors, 0 to 1."""
+
+    text: str
+    source: Literal["generated", "reply", "article"]
+    score: float
+    unfilled: list[str]
+    similarity: float
+
+
+class ComparedMoment(Shape):
+    """What two versions would have drafted, best first, where an agent wrote `reply`.
+
+    `read_by` are the versions that have read this conversation in their training.
+    """
+
+    conversation_id: UUID
+    at: datetime
+    turns: list[ComparedTurn]
+    reply: str
+    read_by: list[str]
+    left: list[ComparedDraft]
+    right: list[ComparedDraft]
+    closer: Literal["left", "right", "equal"]
+
+
+class ComparisonLine(Shape):
+    """A line of a comparison.
+
+    "working" says what is being done, again every second; "moment" brings one, "done" whether there are more
+    and how many past replies the drafts could not lean on yet, "failed" why it ended before its time.
+    """
+
+    media: ClassVar[str] = "application/x-ndjson"
+    kind: Literal["working", "moment", "done", "failed"]
+    doing: str = ""
+    done: int = 0
+    total: int = 0
+    moment: ComparedMoment | None = None
+    more: bool = False
+    unread: int = 0
+    said: str = ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+import weakref
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 
 from nlp.serving import NotLoaded, Overloaded, Serving
 from nlp.types import Analysis, Draft, Intent, ReplyRequest, Sentiment
+from tests.fakes import until
 
 
 class SlowBrain:
@@ -237,4 +239,40 @@ async def test_a_new_brain_reads_on_after_a_swap() -> None:
     brain.unread = 2
     await serving.swap(lambda: brain)
     await settled(brain, 0)
+    await serving.close()
+
+
+async def test_brains_that_were_swapped_away_are_gone_though_there_never_is_a_pause() -> None:
+    """A busy shop: something waits at every moment of twenty swaps."""
+    gone: list[weakref.ref[SlowBrain]] = []
+    serving = await Serving.start(lambda: SlowBrain("1"), most_readings=1)
+    reading, busy = asyncio.Event(), True
+
+    async def customer(name: str) -> None:
+        while busy:
+            await read(serving, name)
+            reading.set()
+
+    customers = [asyncio.create_task(customer(str(number))) for number in range(4)]
+    for number in range(2, 22):
+        brain = SlowBrain(str(number))
+        gone.append(weakref.ref(brain))
+        await serving.swap([brain].pop)
+        del brain
+        reading.clear()
+        await reading.wait()
+    await until(lambda: sum(one() is not None for one in gone) == 1)
+    busy = False
+    await asyncio.gather(*customers)
+    await serving.close()
+
+
+async def test_while_nothing_waits_only_the_brain_that_serves_is_kept() -> None:
+    first = SlowBrain("1")
+    gone = weakref.ref(first)
+    serving = await Serving.start([first].pop)
+    del first
+    assert await read(serving, "hello") == "hello"
+    await serving.swap(lambda: SlowBrain("2"))
+    await until(lambda: gone() is None)
     await serving.close()

@@ -4,6 +4,7 @@ import { el, keep, say } from "/widget/dom.js";
 import { count, enter, when } from "./admin.js";
 import { call } from "./api.js";
 import { bars, chart } from "./charts.js";
+import { offer } from "./compare.js";
 import { badge, checks, figures, percent } from "./gate.js";
 import { notice } from "./notices.js";
 
@@ -30,6 +31,7 @@ async function look() {
     back.disabled = busy || !found.items.some((one) => one.state === "retired" && !one.tainted);
     // The starter came first, whenever it was written down.
     const order = (one) => (one.version === "starter" ? "" : one.created_at);
+    offer(found);
     keep(list, found.items.sort((a, b) => order(b).localeCompare(order(a))).map(item));
   } catch (problem) {
     say(state, problem.status === 401 ? "You are signed out. Please sign in again." : problem.message);

@@ -45,6 +45,8 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "set_schedule": {"when": "nightly", "hour": 3},
     "promote_model": {"version": "starter"},
     "roll_back_model": {},
+    "compare_models": {"left": "starter", "right": "2026-01-01-1"},
+    "note_picks": {"left": "starter", "right": "2026-01-01-1", "for_left": 2, "for_right": 5, "equal": 3},
     "search_intents": {},
     "name_intent": {"started_at": "2026-01-01T00:00:00+00:00", "group": "0", "name": "engraving"},
     "remove_intent": {},

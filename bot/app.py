@@ -22,6 +22,7 @@ from bot.api import (
     admin,
     agent,
     agent_socket,
+    audit_log,
     automatic,
     customer,
     customer_socket,
@@ -32,6 +33,7 @@ from bot.api import (
     library,
     middleware,
     pages,
+    people,
     signin,
     training,
     triage,
@@ -83,7 +85,7 @@ NODE = web.AppKey("node", str)
 def api_routes() -> Routes:
     """The whole table."""
     front = (customer, customer_socket, signin, agent, triage, agent_socket)
-    desk = (library, intents, learning, training, automatic, erasure, admin)
+    desk = (library, intents, learning, training, automatic, erasure, admin, people, audit_log)
     return Routes(row for module in (*front, *desk) for row in module.routes)
 
 

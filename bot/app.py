@@ -34,6 +34,7 @@ from bot.api import (
     middleware,
     pages,
     people,
+    rules,
     signin,
     training,
     triage,
@@ -85,7 +86,7 @@ NODE = web.AppKey("node", str)
 def api_routes() -> Routes:
     """The whole table."""
     front = (customer, customer_socket, signin, agent, triage, agent_socket)
-    desk = (library, intents, learning, training, automatic, erasure, admin, people, audit_log)
+    desk = (library, intents, learning, training, automatic, erasure, admin, people, rules, audit_log)
     return Routes(row for module in (*front, *desk) for row in module.routes)
 
 

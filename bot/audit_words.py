@@ -27,6 +27,7 @@ _SAID = {
     "intent_named": "named an intent",
     "intent_removed": "removed a named intent",
     "policy_set": "set how far Deskhand goes by itself",
+    "rules_set": "set the rules for {subject}",
     "automatic_begun": "began to send replies of {subject} by itself",
     "automatic_stopped": "stopped to send replies of {subject} by itself",
     "automatic_reviewed": "judged an automatic reply",
@@ -56,6 +57,7 @@ _LONGEST = 400
 def sentence(entry: AuditEntry, people: Mapping[str, str]) -> str:
     """What the actor did, to go behind their name; `people` are e-mail addresses by account id."""
     kind, _, rest = entry.subject.partition(":")
+    rest = {"default": "all channels", "web": "the web widget", "slack": "Slack"}.get(rest, rest)
     subject = people.get(rest, "one that is gone") if kind == "account" else rest or entry.subject
     known = _SAID.get(entry.action)
     if known is not None:

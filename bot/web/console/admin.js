@@ -9,6 +9,7 @@ const PAGES = [
   ["models", "Models"],
   ["intents", "New intents"],
   ["automatic", "Automatic replies"],
+  ["policy", "Policy"],
   ["people", "People"],
   ["audit", "Audit"],
 ];

@@ -40,6 +40,13 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "enable_account": {},
     "reset_password": {},
     "set_policy": {"mode": "draft"},
+    "set_rules": {
+        "channel": "default",
+        "hours": {"zone": "Europe/London", "week": {"mon": ["09:00-17:00"]}, "closed_on": ["2026-12-25"]},
+        "sensitive": ["privacy_request"],
+        "languages": ["en"],
+        "anger": "very",
+    },
     "set_automatic": {"mode": "draft", "tolerated": 5},
     "judge_reply": {"verdict": "right"},
     "request_run": {},

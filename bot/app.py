@@ -22,6 +22,7 @@ from bot.api import (
     admin,
     agent,
     agent_socket,
+    audit_log,
     automatic,
     comparing,
     customer,
@@ -33,6 +34,8 @@ from bot.api import (
     library,
     middleware,
     pages,
+    people,
+    rules,
     signin,
     training,
     triage,
@@ -85,8 +88,9 @@ NODE = web.AppKey("node", str)
 def api_routes() -> Routes:
     """The whole table."""
     front = (customer, customer_socket, signin, agent, triage, agent_socket)
-    desk = (library, intents, learning, training, comparing, automatic, erasure, admin)
-    return Routes(row for module in (*front, *desk) for row in module.routes)
+    desk = (library, intents, learning, training, comparing, automatic, erasure)
+    house = (admin, people, rules, audit_log)
+    return Routes(row for module in (*front, *desk, *house) for row in module.routes)
 
 
 def build_app(

@@ -12,6 +12,7 @@ from uuid import UUID
 
 import numpy as np
 
+from bot import rules
 from bot.messages import PolicyMode
 from bot.policy import MODES, Asked, Context, Policy, unsigned
 from nlp.types import Analysis, Draft, Entity, Evidence, Intent, ReplyRequest, Sentiment, Turn, Vector
@@ -137,12 +138,12 @@ async def open_case(tx: Transaction, work: WorkItem, policy: Policy) -> Case | N
         readings=await analyses.analysis_of(tx, of_customer),
         embedding=None if stored is None else np.frombuffer(stored, dtype=np.float32),
         facts=await knowledge.facts(tx),
-        policy=await policy_in_force(tx, policy),
+        policy=await policy_in_force(tx, policy, conversation.channel),
     )
 
 
-async def policy_in_force(tx: Transaction, default: Policy) -> Policy:
-    """The policy with what the admins have set; what they have not set is as in `default`."""
+async def policy_in_force(tx: Transaction, default: Policy, channel: str | None = None) -> Policy:
+    """The policy with what the admins have set, for a channel; what they have not set is as in `default`."""
     mode = await settings_store.get_setting(tx, MODE_KEY)
     tolerated = await settings_store.get_setting(tx, TOLERATED_KEY)
     kept = await settings_store.get_setting(tx, FLOORS_KEY, {})
@@ -150,7 +151,7 @@ async def policy_in_force(tx: Transaction, default: Policy) -> Policy:
     # a floor that was fitted for another tolerated rate is none
     fitted = {name: one["floor"] for name, one in kept.items() if one["tolerated"] == tolerated}
     return replace(
-        default,
+        await rules.in_force(tx, default, channel),
         mode=known.get(str(mode), default.mode),
         floors={name: float(floor) for name, floor in fitted.items() if floor is not None},
     )

@@ -15,7 +15,7 @@ from bot.passwords import LONGEST, SHORTEST, Passwords, new_password
 from bot.settings import Settings
 from storage import accounts, audit
 from storage.database import Database, Transaction
-from storage.errors import Conflict, NotFound
+from storage.errors import Conflict, LastAdmin, NotFound
 from storage.records import Account
 
 TERMINAL = "command line"
@@ -124,6 +124,8 @@ async def _disable(settings: Settings, arguments: argparse.Namespace) -> dict[st
         account = await db.write(work)
     except NotFound:
         raise Failure(f"there is no account with this address: {email}") from None
+    except LastAdmin:
+        raise Failure(f"{email} is the last admin; add another one first (deskhand user add)") from None
     finally:
         await db.close()
     return {**_view(account), "disabled": True}

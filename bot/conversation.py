@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from datetime import UTC, datetime
 from uuid import UUID
 
 from bot import automatic, casefile
@@ -18,7 +19,7 @@ from bot.ledger import Entry, Recorded, post_alone
 from bot.live import Live
 from bot.messages import ChannelName, HandOff, Inbound, Lease, Serving, Silent
 from bot.news import News
-from bot.policy import COLLEAGUE, Policy
+from bot.policy import Policy
 from nlp.types import Analysis, Draft
 from storage import analyses, conversations, suggestions, work
 from storage.database import Database, Transaction
@@ -143,7 +144,8 @@ class Conversation:
         self._news.conversation(suggestion.conversation_id)
 
     async def _to_person(self, current: Stored, hand_off: HandOff, policy: Policy, key: str) -> None:
-        """Give a conversation to people; in automatic mode its customer, served by us so far, is told."""
+        """Give a conversation to people; its customer is told, where we have served them so far or nobody is
+        there to answer now."""
 
         async def store(tx: Transaction) -> list[Received]:
             now = await conversations.conversation(tx, current.id, for_update=True)
@@ -151,8 +153,9 @@ class Conversation:
                 return []  # a person was faster
             line = f"Handed to a person: {hand_off.reason.replace('_', ' ')}"
             said = [await _post(tx, current.id, "activity", line, key)]
-            if policy.mode == "automatic":
-                said.append(await post_alone(tx, current.id, COLLEAGUE, key=f"{key}:line"))
+            if told := policy.at_hand_off(datetime.now(UTC), key):
+                line = await post_alone(tx, current.id, told.text, key=told.key, answers=False)
+                said.append(line)
             # Last, since from here on the bot may not speak.
             await conversations.mark_handoff(tx, current.id, hand_off.reason)
             return said
@@ -179,7 +182,7 @@ class Conversation:
         """The customer pressed the button for a person; False where there is no conversation yet."""
         async with self._db.read() as tx:
             current = await conversations.current_conversation(tx, customer_id, channel)
-            policy = await casefile.policy_in_force(tx, self._policy)
+            policy = await casefile.policy_in_force(tx, self._policy, channel)
         if current is None:
             return False
         if current.owner != "person":

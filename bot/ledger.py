@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from uuid import UUID
 
 from bot import policy, risk
@@ -21,7 +22,8 @@ from storage.records import CandidateRecord, Received, Suggestion, WorkItem
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What was stored: the row of the ledger, and the reply where the bot answered by itself."""
+    """What was stored: the row of the ledger, and what the bot said by itself, if it did: the reply, or
+    that nobody is there now."""
 
     suggestion: Suggestion
     answer: Received | None
@@ -47,7 +49,8 @@ class Entry:
         now = await conversations.conversation(tx, self.case.conversation.id, for_update=True)
         overtaken = now.last_customer_seq > self.case.message.seq
         answered = await self._a_person_wrote(tx)
-        in_force = (await policy_in_force(tx, self.case.policy)).of_version(self.model_version)
+        rules = await policy_in_force(tx, self.case.policy, now.channel)
+        in_force = rules.of_version(self.model_version)
         decision = policy.revise(
             self.decision,
             overtaken=overtaken,
@@ -69,6 +72,8 @@ class Entry:
             await suggestions.mark_stale(tx, now.id)
         elif not self.candidates or isinstance(decision, Silent):
             suggestion = await _settle(tx, suggestion, None, "")
+        if answer is None and now.owner == "bot" and not (overtaken or answered):
+            answer = await _say_when(tx, now.id, in_force)
         return Recorded(await suggestions.suggestion(tx, suggestion.id), answer)
 
     async def _a_person_wrote(self, tx: Transaction) -> bool:
@@ -93,8 +98,19 @@ class Entry:
         )
 
 
-async def post_alone(tx: Transaction, conversation_id: UUID, text: str, *, key: str) -> Received:
-    """A message of the bot's own, marked as automatic; `key` makes it happen once.
+async def _say_when(tx: Transaction, conversation_id: UUID, in_force: policy.Policy) -> Received | None:
+    """Where nobody is there now, tell the customer when somebody will be: once until then, and each day."""
+    away = in_force.away(datetime.now(UTC))
+    if away is None:
+        return None
+    return await post_alone(tx, conversation_id, away.text, key=away.key, answers=False)
+
+
+async def post_alone(
+    tx: Transaction, conversation_id: UUID, text: str, *, key: str, answers: bool = True
+) -> Received:
+    """A message of the bot's own, marked as automatic; `key` makes it happen once. What `answers` nothing
+    leaves the customer waiting in the inbox.
 
     Raises TakenOver where a person owns the conversation.
     """
@@ -106,6 +122,7 @@ async def post_alone(tx: Transaction, conversation_id: UUID, text: str, *, key: 
         client_msg_id=key,
         automatic=True,
         expect_owner="bot",
+        answers=answers,
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import filecmp
 import importlib
+import json
 from collections.abc import Callable
 
 from bot import demo_shop
@@ -66,6 +67,13 @@ async def shipped_loader(
 
     await libraries
     return load
+
+
+def known_intents(settings: Settings) -> list[str]:
+    """The intents that the version to serve can tell apart; blocks. Raises RegistryError."""
+    config = json.loads((chosen_version(settings).heads / "config.json").read_text(encoding="utf-8"))
+    labels: list[str] = config["intents"]["labels"]
+    return labels
 
 
 def chooses_for_any_shop(version: Version) -> bool:

@@ -10,11 +10,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Literal
 
+from bot.hours import Away, Hours
 from bot.messages import Answer, Decision, HandOff, PolicyMode, Silent, Suggest
 from nlp.types import Analysis, Draft
 
 MODES: tuple[PolicyMode, ...] = ("off", "draft", "automatic")
+Anger = Literal["never", "very", "upset"]
+"""Who is handed to a person for being angry: nobody, the very angry, or whoever is very negative."""
 
 VERY_NEGATIVE = 0.9
 """From this probability of "negative" a message counts as angry, if something else says so too."""
@@ -105,6 +110,11 @@ class Policy:
     rate that the shop tolerates; while nothing was measured it is None and nothing goes out."""
     floors: Mapping[str, float] = field(default_factory=dict)
     """The same by model version: a score of one says nothing of another's."""
+    sensitive: frozenset[str] = SENSITIVE_INTENTS
+    """Intents that a person answers, at once."""
+    anger: Anger = "very"
+    hours: Hours | None = None
+    """When somebody is there; None: always."""
     review_share: float = 0.1
     """Share of the replies that went out alone that a person is asked about, 0..1."""
 
@@ -118,15 +128,25 @@ class Policy:
             return None
         if wants_person(analysis, context.text):
             return HandOff("asked_for_person")
-        if is_sensitive(analysis, context.text):
+        if is_sensitive(analysis, context.text, self.sensitive):
             return HandOff("sensitive_intent")
         if not self.serves(analysis):
             return HandOff("unknown_language")
-        if is_very_angry(analysis, context):
+        if self.anger != "never" and is_very_angry(analysis, context, alone=self.anger == "upset"):
             return HandOff("very_angry")
         if keeps_asking(analysis, context):
             return HandOff("repeated_failure")
         return None
+
+    def away(self, now: datetime) -> Away | None:
+        """What a customer who is answered by nobody now should know; None while somebody is there."""
+        return None if self.hours is None else self.hours.away(now)
+
+    def at_hand_off(self, now: datetime, key: str) -> Away | None:
+        """What the customer is told when a person takes over: when that will be, or in automatic mode that
+        one will. None: nothing, since nobody but people has spoken to them."""
+        told = Away(COLLEAGUE, f"{key}:line") if self.mode == "automatic" else None
+        return self.away(now) or told
 
     def wants_drafts(self, analysis: Analysis) -> bool:
         """Whether drafting is worth the time: it is on, and the models know the language.
@@ -219,15 +239,21 @@ def wants_person(analysis: Analysis, text: str) -> bool:
     return _is_about(analysis, frozenset({"talk_to_person"})) or bool(_WANTS_PERSON.search(text))
 
 
-def is_sensitive(analysis: Analysis, text: str) -> bool:
-    """Fraud, personal data, safety or the law: a wrong word would cost too much."""
-    return _is_about(analysis, SENSITIVE_INTENTS) or bool(_SAFETY.search(text) or _LEGAL.search(text))
+def is_sensitive(analysis: Analysis, text: str, intents: frozenset[str] = SENSITIVE_INTENTS) -> bool:
+    """Fraud, personal data, safety or the law: a wrong word would cost too much. The words for the last two
+    count whatever the intents are."""
+    return _is_about(analysis, intents) or bool(_SAFETY.search(text) or _LEGAL.search(text))
 
 
-def is_very_angry(analysis: Analysis, context: Context) -> bool:
-    """Very negative, and either in angry words or a complaint, or for the second time in a row."""
+def is_very_angry(analysis: Analysis, context: Context, *, alone: bool = False) -> bool:
+    """Very negative, and either in angry words or a complaint, or for the second time in a row.
+
+    `alone`: very negative is enough.
+    """
     if analysis.sentiment.negative < VERY_NEGATIVE:
         return False
+    if alone:
+        return True
     again = bool(context.unsettled) and context.unsettled[-1].negative >= VERY_NEGATIVE
     complains = analysis.intent.name.startswith("complain") and not analysis.intent.unsure()
     return again or complains or bool(_ANGER.search(context.text))

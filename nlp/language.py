@@ -18,10 +18,11 @@ SERVED = frozenset({"en"})
 """Languages that replies are drafted in."""
 UNKNOWN = "und"
 
-_CANDIDATES = (
+KNOWN = (
     *("en", "de", "fr", "es", "it", "pt", "nl", "pl", "sv", "da", "no", "fi", "cs", "ro", "hu", "tr"),
     *("ru", "uk", "el", "ar", "he", "hi", "zh", "ja", "ko"),
 )
+"""Languages that can be told apart."""
 _AHEAD = 4.0
 """How many times as probable as English another language must be."""
 _ENGLISH_ENOUGH = 0.5
@@ -52,7 +53,7 @@ _ENGLISH = frozenset(_WORDS.split())
 @cache
 def _identifier() -> LanguageIdentifier:
     identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
-    identifier.set_languages(_CANDIDATES)
+    identifier.set_languages(KNOWN)
     return identifier
 
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import select, update
 
-from storage.errors import Conflict, NotFound
+from storage.errors import Conflict, LastAdmin, NotFound
 from storage.records import Account, AccountRole
 from storage.rows import build
 from storage.schema import accounts as table
@@ -49,9 +49,18 @@ __all__ = [
 
 
 async def create_account(
-    tx: Transaction, *, email: str, name: str, role: AccountRole, password_hash: str
+    tx: Transaction,
+    *,
+    email: str,
+    name: str,
+    role: AccountRole,
+    password_hash: str,
+    must_change: bool = False,
 ) -> Account:
-    """Make an account; raises Conflict when the address (whatever its case) is taken."""
+    """Make an account; raises Conflict when the address (whatever its case) is taken.
+
+    `must_change`: the password was given to them, and the first thing to do is to choose another.
+    """
     row: dict[str, Any] = {
         "id": new_id(),
         "email": _normal(email),
@@ -60,6 +69,7 @@ async def create_account(
         "disabled": False,
         "password_hash": password_hash,
         "created_at": now(),
+        "must_change": must_change,
     }
     if not await tx.insert_new(table, row):
         raise Conflict("there is an account with this address already")
@@ -100,7 +110,11 @@ async def list_accounts(tx: Transaction) -> list[Account]:
 
 
 async def disable(tx: Transaction, account_id: UUID) -> Account:
-    """Lock an account out and end its sessions; what it wrote stays. Raises NotFound, as all below."""
+    """Lock an account out and end its sessions; what it wrote stays.
+
+    Raises LastAdmin where nobody could let anybody in again, and NotFound, as all below.
+    """
+    await _leave_an_admin(tx, account_id)
     await end_all_sessions(tx, account_id)
     return await _change(tx, account_id, disabled=True)
 
@@ -111,15 +125,31 @@ async def enable(tx: Transaction, account_id: UUID) -> Account:
 
 
 async def set_role(tx: Transaction, account_id: UUID, role: AccountRole) -> Account:
-    """Change what an account may do; its sessions end, since pages were drawn for the old role."""
+    """Change what an account may do; its sessions end, since pages were drawn for the old role.
+
+    Raises LastAdmin where no admin would be left.
+    """
+    if role != "admin":
+        await _leave_an_admin(tx, account_id)
     await end_all_sessions(tx, account_id)
     return await _change(tx, account_id, role=role)
 
 
-async def set_password_hash(tx: Transaction, account_id: UUID, password_hash: str) -> Account:
+async def _leave_an_admin(tx: Transaction, account_id: UUID) -> None:
+    """Raises LastAdmin where this is the only one. The rows are held, so that of two admins who disable
+    each other at the same moment one is refused."""
+    admins = select(table.c.id).where(table.c.role == "admin", table.c.disabled.is_(False))
+    rows = await tx.all(admins.order_by(table.c.id).with_for_update())
+    if [row["id"] for row in rows] == [account_id]:
+        raise LastAdmin("this is the last admin")
+
+
+async def set_password_hash(
+    tx: Transaction, account_id: UUID, password_hash: str, *, must_change: bool = False
+) -> Account:
     """Change the password; every session of the account ends."""
     await end_all_sessions(tx, account_id)
-    return await _change(tx, account_id, password_hash=password_hash)
+    return await _change(tx, account_id, password_hash=password_hash, must_change=must_change)
 
 
 async def _change(tx: Transaction, account_id: UUID, **values: Any) -> Account:

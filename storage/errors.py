@@ -5,7 +5,8 @@ StorageError
 |-- Conflict                what the call wants contradicts what is stored
 |   |-- StaleSuggestion     the customer wrote again after the draft was made
 |   |-- AlreadyDecided      somebody else decided this suggestion first
-|   `-- TakenOver           a person owns the conversation, so the bot may not speak
+|   |-- TakenOver           a person owns the conversation, so the bot may not speak
+|   `-- LastAdmin           without this admin nobody could let anybody in
 |-- Invalid                 a value that can't be stored or read
 |   |-- InvalidText         NUL, lone surrogate, or longer than its column
 |   `-- InvalidCursor       a page cursor that we did not hand out
@@ -38,6 +39,10 @@ class AlreadyDecided(Conflict):
 
 class TakenOver(Conflict):
     """A person owns the conversation, so the bot may not speak in it."""
+
+
+class LastAdmin(Conflict):
+    """Without this admin nobody could let anybody in."""
 
 
 class Invalid(StorageError):

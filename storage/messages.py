@@ -125,11 +125,13 @@ async def post(
     client_msg_id: str | None = None,
     automatic: bool = False,
     expect_owner: Owner | None = None,
+    answers: bool = True,
 ) -> Received:
     """Append a message of ours; agent and bot messages are owed to the customer through the outbox.
 
     An agent message makes a person the owner. With `expect_owner`, raises TakenOver when somebody else
-    owns the conversation by now. Repeats behave as in receive. Raises NotFound, Conflict.
+    owns the conversation by now. What `answers` nothing leaves the customer's messages unread and in the
+    inbox. Repeats behave as in receive. Raises NotFound, Conflict.
     """
     if kind == "customer":
         raise ValueError("a customer's message is received, not posted")
@@ -153,7 +155,7 @@ async def post(
             "automatic": automatic,
             "at": now(),
         },
-        _effects(kind, author_id),
+        _effects(kind, author_id) if answers else {},
     )
     if to_customer:
         await outbox.add(tx, message_id=message.id, conversation=conversation, automatic=automatic)

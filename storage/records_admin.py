@@ -92,6 +92,9 @@ class Account:
     role: AccountRole
     disabled: bool
     created_at: datetime
+    last_signed_in_at: datetime | None = None
+    must_change: bool = False
+    """Somebody else chose the password: it has to be changed before anything else."""
 
 
 @dataclass(frozen=True, slots=True)

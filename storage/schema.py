@@ -22,6 +22,7 @@ from sqlalchemy import (
     Table,
     UniqueConstraint,
     Uuid,
+    false,
     true,
 )
 
@@ -85,6 +86,9 @@ accounts = Table(
     Column("disabled", Boolean(), nullable=False),
     words("password_hash", 500),
     moment("created_at"),
+    moment("last_signed_in_at", null=True),
+    # somebody else chose the password: nothing else works until it is changed
+    Column("must_change", Boolean(), nullable=False, server_default=false()),
     one_of("role", "agent", "admin", "viewer"),
 )
 

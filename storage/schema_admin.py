@@ -106,7 +106,11 @@ audit = Table(
     words("action", 64),
     words("subject", 200),
     Column("details", Json(), nullable=False),
-    Index(None, "at"),
+    # a page of any filter is read in the order of its index, newest first
+    Index(None, "at", "number"),
+    Index(None, "actor", "at", "number"),
+    Index(None, "action", "at", "number"),
+    Index(None, "actor", "action", "at", "number"),
 )
 
 settings = Table(

@@ -35,6 +35,7 @@ async def create_session(
         "expires_at": ends,
     }
     await tx.insert(table, [row])
+    await tx.execute(update(accounts).where(accounts.c.id == account_id).values(last_signed_in_at=time))
     return session
 
 

@@ -28,6 +28,8 @@ ADMINS: tuple[AccountRole, ...] = ("admin",)
 
 _TOUCH_AFTER = timedelta(minutes=1)
 _SAFE = ("GET", "HEAD", "OPTIONS")
+_OWN_SIGN_IN = "/api/session"
+"""What works while a password is still the one that somebody else chose: changing it, and signing out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,8 @@ async def admit(request: web.Request, access: Access, *, socket: bool) -> Caller
     account, session = await signed_in(request, desk)
     if account.role not in access:
         raise errors.Forbidden("Your role does not allow this.")
+    if account.must_change and not request.path.startswith(_OWN_SIGN_IN):
+        raise errors.PasswordGiven()
     return Caller(account=account, session=session)
 
 

@@ -4,6 +4,7 @@
     ├── BadRequest (400)            the body isn't JSON
     ├── Unauthenticated (401)       no valid token or session
     ├── Forbidden (403)             signed in, but not for this; also a foreign origin
+    │   └── PasswordGiven           nothing works until the given password is changed
     ├── NotFound (404)              none, or not yours: the same answer
     ├── MethodNotAllowed (405)
     ├── Conflict (409)
@@ -80,6 +81,12 @@ class Forbidden(Problem):
     """The caller is known, or came from elsewhere, and may not do this."""
 
     status, code, title = 403, "forbidden", "This is not allowed"
+
+
+class PasswordGiven(Forbidden):
+    """The account still has the password that somebody else chose for it."""
+
+    code, title = "password-given", "Choose a password of your own first"
 
 
 class NotFound(Problem):

@@ -6,7 +6,7 @@ Published in /openapi.json and checked in the tests, as those of shapes.py. Pure
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 from uuid import UUID
 
 from bot.api.routing import Shape
@@ -21,6 +21,8 @@ class Account(Shape):
     role: Literal["agent", "admin", "viewer"]
     disabled: bool
     created_at: datetime
+    last_signed_in_at: datetime | None
+    must_change: bool
 
 
 class SignedIn(Shape):
@@ -62,10 +64,31 @@ class Policy(Shape):
     mode: Literal["off", "draft", "automatic"]
 
 
-class Items(Shape):
-    """A list of rows."""
+class AuditEntry(Shape):
+    """Who did what; `said` goes behind the actor's name, `details` are in words."""
 
-    items: list[dict[str, Any]]
+    number: int
+    at: datetime
+    actor_id: UUID | None
+    actor: str
+    action: str
+    subject: str
+    said: str
+    details: str
+
+
+class AuditPage(Shape):
+    """A page of the audit log, newest first; `next` is the `before` of the page after it, if there is one."""
+
+    items: list[AuditEntry]
+    next: int | None
+
+
+class AuditNames(Shape):
+    """What the audit log can be filtered by."""
+
+    actors: list[str]
+    actions: list[str]
 
 
 class CannedReply(Shape):

@@ -49,6 +49,8 @@ def account_view(account: Account) -> dict[str, Any]:
         "role": account.role,
         "disabled": account.disabled,
         "created_at": account.created_at.isoformat(),
+        "last_signed_in_at": account.last_signed_in_at and account.last_signed_in_at.isoformat(),
+        "must_change": account.must_change,
     }
 
 
@@ -181,6 +183,9 @@ async def change_password(call: Call[NewPassword, NoQuery]) -> web.StreamRespons
     if not await desk.passwords.verify(stored, call.body.current):
         wrong = {"pointer": "/current", "detail": "The current password is wrong."}
         raise errors.Invalid("The current password is wrong.", errors=(wrong,))
+    if account.must_change and call.body.new == call.body.current:
+        same = {"pointer": "/new", "detail": "This is the password that you were given. Choose another one."}
+        raise errors.Invalid("Choose another password than the one you were given.", errors=(same,))
     hashed, token = await desk.passwords.hash(call.body.new), new_token()
     agent = call.session.user_agent
 

@@ -50,6 +50,9 @@ def test_an_account_is_added_listed_and_disabled(environ: dict[str, str], capsys
     assert len(added["password"]) >= 16
     status, out, _ = run(["user", "list", "--json"], environ, capsys)
     assert [one["email"] for one in json.loads(out)["accounts"]] == ["mia@example.com"]
+    status, _, err = run(["user", "disable", "mia@example.com"], environ, capsys)
+    assert status == 1 and "last admin" in err
+    run(["user", "add", "ada@example.com", "--role", "admin"], environ, capsys)
     status, out, _ = run(["user", "disable", "mia@example.com"], environ, capsys)
     assert (status, out) == (0, "disabled mia@example.com\n")
     _, out, _ = run(["user", "list"], environ, capsys)

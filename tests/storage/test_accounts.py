@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -7,7 +8,7 @@ import pytest
 
 from storage import accounts
 from storage.database import Database
-from storage.errors import Conflict, NotFound
+from storage.errors import Conflict, LastAdmin, NotFound
 
 HOUR = 3600.0
 
@@ -43,7 +44,7 @@ async def test_an_account_is_found_by_its_address_in_any_case(db: Database, acco
 
 async def test_a_session_is_found_by_its_token_until_it_ends(db: Database, account: Any) -> None:
     session = await sign_in(db, account.id, b"a" * 32)
-    assert await found(db, b"a" * 32) == (session, account)
+    assert await found(db, b"a" * 32) == (session, replace(account, last_signed_in_at=session.created_at))
     assert len(session.user_agent) == 500
     assert await found(db, b"b" * 32) is None
     assert await db.write(lambda tx: accounts.end_session(tx, session.id))
@@ -56,7 +57,8 @@ async def test_a_session_ends_when_idle_and_at_its_absolute_end(db: Database, ac
     session = await sign_in(db, account.id, b"a" * 32)
     assert await found(db, b"a" * 32, idle=0) is None
     assert await db.write(lambda tx: accounts.touch_session(tx, session.id))
-    touched, _ = await found(db, b"a" * 32)
+    touched, by = await found(db, b"a" * 32)
+    assert by.last_signed_in_at == session.created_at
     assert touched.last_seen_at > session.last_seen_at
     await sign_in(db, account.id, b"b" * 32, lifetime=0)
     assert await found(db, b"b" * 32) is None
@@ -65,6 +67,11 @@ async def test_a_session_ends_when_idle_and_at_its_absolute_end(db: Database, ac
 
 
 async def test_disabling_a_new_password_and_a_new_role_end_every_session(db: Database, account: Any) -> None:
+    await db.write(
+        lambda tx: accounts.create_account(
+            tx, email="ada@example.com", name="Ada", role="admin", password_hash="h"
+        )
+    )
     for change in (
         lambda tx: accounts.set_password_hash(tx, account.id, "$argon2id$2"),
         lambda tx: accounts.set_role(tx, account.id, "admin"),
@@ -114,3 +121,21 @@ async def test_failed_sign_ins_are_counted_by_key_within_a_window(db: Database) 
     await db.write(lambda tx: accounts.prune_sign_in(tx, older_than_seconds=0))
     async with db.read() as tx:
         assert await accounts.failed_attempts(tx, "a", window_seconds=HOUR) == 0
+
+
+async def test_the_last_admin_can_be_neither_disabled_nor_demoted(db: Database, account: Any) -> None:
+    await db.write(lambda tx: accounts.set_role(tx, account.id, "admin"))
+    for change in (
+        lambda tx: accounts.disable(tx, account.id),
+        lambda tx: accounts.set_role(tx, account.id, "viewer"),
+    ):
+        with pytest.raises(LastAdmin):
+            await db.write(change)
+    other = await db.write(
+        lambda tx: accounts.create_account(
+            tx, email="ada@example.com", name="Ada", role="admin", password_hash="h"
+        )
+    )
+    assert (await db.write(lambda tx: accounts.disable(tx, account.id))).disabled
+    with pytest.raises(LastAdmin):
+        await db.write(lambda tx: accounts.set_role(tx, other.id, "agent"))

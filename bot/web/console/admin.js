@@ -9,6 +9,9 @@ const PAGES = [
   ["models", "Models"],
   ["intents", "New intents"],
   ["automatic", "Automatic replies"],
+  ["policy", "Policy"],
+  ["people", "People"],
+  ["audit", "Audit"],
 ];
 
 // Draws the head; gives the account, or null after saying in `state` why there is nothing to do here.
@@ -26,6 +29,7 @@ export async function enter(state) {
   try {
     const { account } = await call("GET", "/api/session");
     say(me, account.name);
+    if (account.must_change) location.replace("/console/"); // the door asks for a password of their own
     if (account.role === "admin") return account;
     say(state, "Only admins work on this page. Please ask one of them.");
   } catch (problem) {

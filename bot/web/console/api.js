@@ -7,6 +7,7 @@ export class Problem extends Error {
   constructor(status, document = {}) {
     super(document.detail || document.title || "The server can't be reached.");
     this.status = status;
+    this.pointer = document.errors?.[0]?.pointer ?? "";
     this.code = document.code || (document.type || "").split(/[:/]/).at(-1);
   }
 }
@@ -36,6 +37,7 @@ export async function call(method, path, body, patience = PATIENCE_MS) {
 
 export const session = () => call("GET", "/api/session");
 export const signIn = (email, password) => call("POST", "/api/session", { email, password });
+export const changePassword = (current, chosen) => call("POST", "/api/session/password", { current, new: chosen });
 export const signOut = () => call("DELETE", "/api/session");
 
 export function list({ status, before }) {

@@ -24,13 +24,14 @@ on(["account"], admit);
 
 function admit() {
   const wasIn = !desk.hidden;
-  desk.hidden = !state.account;
-  door.hidden = Boolean(state.account);
-  if (state.account && !wasIn) {
+  const isIn = Boolean(state.account && !state.account.must_change);
+  desk.hidden = !isIn;
+  door.hidden = isIn;
+  if (isIn && !wasIn) {
     live.start();
     loadList();
     if (UUID.test(location.hash)) openConversation(location.hash.slice(1));
-  } else if (!state.account) {
+  } else if (!isIn) {
     live.stop();
     if (wasIn) {
       openConversation(null);

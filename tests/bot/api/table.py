@@ -35,9 +35,18 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "set_priority": {"priority": "high"},
     "set_tags": {"tags": ["vip"]},
     "add_account": {"email": "new@example.com", "name": "New", "role": "agent"},
+    "set_role": {"role": "viewer"},
     "disable_account": {},
+    "enable_account": {},
     "reset_password": {},
     "set_policy": {"mode": "draft"},
+    "set_rules": {
+        "channel": "default",
+        "hours": {"zone": "Europe/London", "week": {"mon": ["09:00-17:00"]}, "closed_on": ["2026-12-25"]},
+        "sensitive": ["privacy_request"],
+        "languages": ["en"],
+        "anger": "very",
+    },
     "set_automatic": {"mode": "draft", "tolerated": 5},
     "judge_reply": {"verdict": "right"},
     "request_run": {},
@@ -79,6 +88,9 @@ async def checked(row: Route, response: ClientResponse) -> Any:
     text = await response.text()
     assert response.status in statuses_of(row), f"{where} is not documented: {text}"
     model: type[BaseModel] | None = row.responses.get(response.status)
+    if response.status in row.responses and model is None:
+        assert "attachment" in response.headers["Content-Disposition"], where
+        return None
     if model is None:
         assert response.content_type == "application/problem+json", where
         model = shapes.Problem

@@ -27,6 +27,7 @@ from bot.api import (
     customer_socket,
     erasure,
     health,
+    imports,
     intents,
     learning,
     library,
@@ -44,6 +45,7 @@ from bot.brains import Brains
 from bot.channels.web import WebChannel
 from bot.conversation import Conversation
 from bot.delivery import Delivery
+from bot.intake import Intake
 from bot.live import Live, RedisLive
 from bot.models import LoadBrain
 from bot.new_intents import NewIntents
@@ -83,7 +85,7 @@ NODE = web.AppKey("node", str)
 def api_routes() -> Routes:
     """The whole table."""
     front = (customer, customer_socket, signin, agent, triage, agent_socket)
-    desk = (library, intents, learning, training, automatic, erasure, admin)
+    desk = (library, imports, intents, learning, training, automatic, erasure, admin)
     return Routes(row for module in (*front, *desk) for row in module.routes)
 
 
@@ -114,6 +116,7 @@ def build_app(
             _housekeeping,
             _models_and_worker(settings),
             _night(settings, trains),
+            _intake,
         ]
     )
     app.on_shutdown.append(end_sockets)
@@ -177,6 +180,7 @@ def _spine(settings: Settings, load_brain: LoadBrain | None, demo: bool, web_dir
             db=app[DB],
             conversations=Conversation(app[DB], app[SERVING], policy, app[LIVE]),
             new_intents=named,
+            intake=Intake(app[DB], settings.data_dir, node=app[NODE], megabytes=settings.import_megabytes),
             brains=brains,
             promotion=Promotion(app[DB], settings, brains),
             serving=app[SERVING],
@@ -267,6 +271,12 @@ def _night(settings: Settings, trains: bool) -> Lifetime:
         await shift.stop()
 
     return lifetime
+
+
+async def _intake(app: web.Application) -> AsyncIterator[None]:
+    app[SERVICES].intake.start()
+    yield
+    await app[SERVICES].intake.stop()
 
 
 async def _patiently(ask: Callable[[], Awaitable[T]]) -> T:

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, Final, Literal
 from uuid import UUID
 
-from sqlalchemy import exists, func, select, text
+from sqlalchemy import ColumnElement, case, exists, func, select, text
 
 from storage.schema import candidates, conversations, customers, messages, suggestions
 from storage.transaction import Transaction
@@ -50,16 +50,57 @@ async def learnable(tx: Transaction, after: UUID | None, limit: int) -> list[Lea
 
     Their customers allow learning, and a person has sent one reply at least. An empty list is the end.
     """
-    replied = exists().where(messages.c.conversation_id == conversations.c.id, _FROM_A_PERSON)
     allowed = (
         select(conversations.c.id, conversations.c.customer_id)
         .join(customers, customers.c.id == conversations.c.customer_id)
-        .where(customers.c.learn_from, replied.where(~messages.c.automatic))
+        .where(customers.c.learn_from, _replied_by_a_person())
     )
     page = allowed if after is None else allowed.where(conversations.c.id > after)
     rows = await tx.all(page.order_by(conversations.c.id).limit(limit))
     said = await turns_of(tx, [row["id"] for row in rows])
     return [Learnable(row["id"], row["customer_id"], said[row["id"]]) for row in rows]
+
+
+def _replied_by_a_person() -> ColumnElement[bool]:
+    replied = exists().where(messages.c.conversation_id == conversations.c.id, _FROM_A_PERSON)
+    return replied.where(~messages.c.automatic)
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """All conversations by whether models may learn from them, and why not from the rest."""
+
+    conversations: int
+    imported: int
+    eligible: int
+    not_eligible: Mapping[str, int]
+    """By reason: no_consent, only_automatic (a machine alone has answered), no_agent_reply."""
+
+
+async def shares(tx: Transaction) -> Shares:
+    """What `learnable` would find of the whole log, as counts."""
+    answered = exists().where(
+        messages.c.conversation_id == conversations.c.id, messages.c.kind.in_(("agent", "bot"))
+    )
+    reason = case(
+        (~customers.c.learn_from, "no_consent"),
+        (_replied_by_a_person(), "eligible"),
+        (answered, "only_automatic"),
+        else_="no_agent_reply",
+    )
+    sorted_out = (
+        select(reason.label("reason"), (conversations.c.channel == "import").label("imported"))
+        .join(customers, customers.c.id == conversations.c.customer_id)
+        .subquery()
+    )
+    kinds = (sorted_out.c.reason, sorted_out.c.imported)
+    rows = await tx.all(select(*kinds, func.count().label("count")).group_by(*kinds))
+    by_reason: dict[str, int] = defaultdict(int)
+    for row in rows:
+        by_reason[row["reason"]] += row["count"]
+    eligible = by_reason.pop("eligible", 0)
+    imported = sum(row["count"] for row in rows if row["imported"])
+    return Shares(eligible + sum(by_reason.values()), imported, eligible, dict(by_reason))
 
 
 async def reviewed_since(tx: Transaction, since: datetime) -> int:

@@ -12,6 +12,7 @@ from bot.api.limits import Limits
 from bot.api.metrics import Metrics
 from bot.brains import Brains
 from bot.conversation import Conversation
+from bot.intake import Intake
 from bot.live import Live
 from bot.new_intents import NewIntents
 from bot.passwords import Passwords
@@ -48,6 +49,7 @@ class Services:
     db: Database
     conversations: Conversation
     new_intents: NewIntents
+    intake: Intake
     brains: Brains
     promotion: Promotion
     serving: Serving

@@ -127,7 +127,7 @@ def test_a_tables_rows_become_conversations() -> None:
     assert good(zips).meta == {"customer_name": "Zoë"}
     assert good(zips).turns[1].at == datetime(2026, 3, 1, 10, 3, tzinfo=UTC)
     assert (good(thanks).id, thanks.place) == ("8", "line 6")
-    assert "who is 'Martian'? Say --map" in martian.reason
+    assert "who is 'Martian'? Map it: Martian=agent" in martian.reason
     assert again.place == "line 8" and "sort the table" in again.reason
     assert said(good(read("table.csv", Martian="customer")[2])) == [("customer", "Hello")]
 
@@ -146,7 +146,7 @@ def test_encoding_and_delimiter_of_a_table_are_found(tmp_path: Path, encoding: s
 @pytest.mark.parametrize(
     ("content", "mapped", "told"),
     [
-        ("conversation,role\n1,agent\n", {}, "which column is the text? say --map text=COLUMN"),
+        ("conversation,role\n1,agent\n", {}, "which column is the text? Map it: text=COLUMN"),
         ("a,b\n", {"text": "c"}, "no column 'c' (there are: a, b)"),
         ("hello\n", {}, "no table"),
         ("", {}, "no table"),
@@ -214,7 +214,7 @@ def test_one_conversation_alone_is_a_document_too(tmp_path: Path) -> None:
 
 
 def test_a_mapping_is_for_tables_only() -> None:
-    with pytest.raises(BadFile, match="--map is for tables, and this is zendesk"):
+    with pytest.raises(BadFile, match="a mapping is for tables, and this is zendesk"):
         read("zendesk.jsonl", text="body")
 
 

@@ -28,7 +28,7 @@ from storage.database import Transaction
 from storage.errors import Conflict
 from storage.records import Upload
 from storage.stamps import new_id
-from storage.transcripts.table import COLUMNS
+from storage.transcripts.table import COLUMNS, ROLES, columns_of
 from storage.transcripts.transcript import Speaker
 
 routes = Routes()
@@ -176,8 +176,17 @@ async def read_import(call: Call[NoBody, NoQuery]) -> web.StreamResponse:
     upload_id = call.id()
     async with services(call.request).db.read() as tx:
         found = await uploads.upload(tx, upload_id)
-    head = None if found.head is None else [list(row) for row in found.head]
-    return answer({"upload": upload_view(found, None), "head": head, "fields": list(COLUMNS)})
+    head = [list(row) for row in found.head or []]
+    names = head[0] if head else []
+    return answer(
+        {
+            "upload": upload_view(found, None),
+            "head": head or None,
+            "fields": list(COLUMNS),
+            "columns": columns_of(names, found.options.get("mapping") or {}),
+            "roles": dict(ROLES),
+        }
+    )
 
 
 @routes.route(

@@ -58,8 +58,13 @@ class Uploads(Shape):
 
 
 class Head(Shape):
-    """An upload, and where it is a table its first rows, the names of its columns first."""
+    """An upload, and where it is a table its first rows, the names of its columns first.
+
+    `columns` says in which column each field was found, `roles` who the common words of the role column are.
+    """
 
     upload: UploadItem
     head: list[list[str]] | None
     fields: list[str]
+    columns: dict[str, int]
+    roles: dict[str, Literal["customer", "agent"]]

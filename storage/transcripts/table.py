@@ -131,18 +131,25 @@ def _delimiter(path: Readable, head: str) -> str:
     return delimiter
 
 
-def _columns(path: Readable, header: Sequence[str], mapped: Mapped) -> dict[str, int]:
-    """Where each field stands; raises BadFile that says how to tell."""
+def columns_of(header: Sequence[str], mapped: Mapped) -> dict[str, int]:
+    """Where each field stands, so far as mapping and names tell."""
     names = [name.strip().casefold() for name in header]
-    there = ", ".join(names)[:200]
     found: dict[str, int] = {}
     for field, common in COLUMNS.items():
-        if field in mapped and mapped[field].strip().casefold() not in names:
-            raise BadFile(f"{path.name}: there is no column {mapped[field]!r} (there are: {there})")
         wanted = [mapped[field].strip().casefold()] if field in mapped else [field, *common]
         named = next((name for name in wanted if name in names), None)
         if named is not None:
             found[field] = names.index(named)
+    return found
+
+
+def _columns(path: Readable, header: Sequence[str], mapped: Mapped) -> dict[str, int]:
+    """Where each field stands; raises BadFile that says how to tell."""
+    found = columns_of(header, mapped)
+    there = ", ".join(name.strip().casefold() for name in header)[:200]
+    lost = next((field for field in COLUMNS if field in mapped and field not in found), None)
+    if lost is not None:
+        raise BadFile(f"{path.name}: there is no column {mapped[lost]!r} (there are: {there})")
     missing = [field for field in _NEEDED if field not in found]
     if missing:
         way = f"Map it: {missing[0]}=COLUMN (there are: {there})"

@@ -19,6 +19,7 @@ const items = new Map();
 let waiting = null;
 let most = Infinity;
 let shown = null;
+let pressed = null;
 
 if (await enter(state)) {
   $("bring").hidden = false;
@@ -35,6 +36,8 @@ async function look() {
     say($("kinds"), `JSON lines, CSV, exports of Zendesk, Intercom or Chatwoot; plain or gzip, up to ${sized(most)}`);
     $("past").hidden = !found.items.length;
     keep($("uploads"), found.items.map(item));
+    // What was pressed is gone with the upload's old state: the keyboard stays at that upload.
+    if (document.activeElement === document.body) items.get(pressed)?.node.focus({ preventScroll: true });
     if (found.items.some(going)) pause = LOOK_MS;
     const now = found.items.map((one) => `${one.id} ${one.state}`).join();
     if (now !== shown) await showLog();
@@ -58,6 +61,7 @@ async function showLog() {
 const going = (one) => one.state === "surveying" || one.state === "running";
 
 async function ask(method, path, body, done) {
+  pressed = path.split("/")[0];
   try {
     await call(method, `/api/admin/imports/${path}`, body);
     if (done) notice(done);
@@ -89,8 +93,15 @@ function made(one) {
   const told = report && el("p", { class: "told-plainly" }, outcome(one));
   const drawn = report && [survey(report), broken(report)];
   const details = one.state === "surveyed" || !report ? drawn : el("details", {}, el("summary", {}, "What was in it"), drawn);
-  const error = one.error && el("p", { class: "why bad" }, one.error);
-  return { node: el("li", {}, head, told, error, details, one.kept && choices(one)) };
+  const error = one.error && el("p", { class: "why bad" }, complaint(one));
+  return { node: el("li", { tabindex: -1 }, head, told, error, details, one.kept && choices(one)) };
+}
+
+// The command line's advice becomes the page's own.
+function complaint(one) {
+  const said = one.error.replace(/ Map it: \w+=COLUMN/, "");
+  const advice = one.kept && !one.report && (one.format === "table" ? "Say below which column holds what, or upload it again." : "Say below what it is, or export and upload it again.");
+  return [said, advice].filter(Boolean).join(". ");
 }
 
 function outcome(one) {
@@ -114,7 +125,7 @@ function atWork(one, head) {
     const of = now === "running" ? ` of ${report.conversations.toLocaleString()}` : "";
     say(line, `${read.toLocaleString()}${of} conversations read${now === "running" ? `, ${stored.toLocaleString()} imported` : ""}. Customers are answered meanwhile, and this page may be closed.`);
   };
-  return { node: el("li", {}, head, bar, line), move };
+  return { node: el("li", { tabindex: -1 }, head, bar, line), move };
 }
 
 function cancel(one, stop) {

@@ -29,6 +29,7 @@ from bot.api import (
     customer_socket,
     erasure,
     health,
+    imports,
     intents,
     learning,
     library,
@@ -49,6 +50,7 @@ from bot.channels.web import WebChannel
 from bot.comparison import Comparison
 from bot.conversation import Conversation
 from bot.delivery import Delivery
+from bot.intake import Intake
 from bot.live import Live, RedisLive
 from bot.models import LoadBrain
 from bot.new_intents import NewIntents
@@ -88,7 +90,7 @@ NODE = web.AppKey("node", str)
 def api_routes() -> Routes:
     """The whole table."""
     front = (customer, customer_socket, signin, agent, triage, agent_socket)
-    desk = (library, intents, learning, training, comparing, automatic, erasure)
+    desk = (library, imports, intents, learning, training, comparing, automatic, erasure)
     house = (admin, people, rules, audit_log)
     return Routes(row for module in (*front, *desk, *house) for row in module.routes)
 
@@ -120,6 +122,7 @@ def build_app(
             _housekeeping,
             _models_and_worker(settings),
             _night(settings, trains),
+            _intake,
         ]
     )
     app.on_shutdown.append(end_sockets)
@@ -184,6 +187,7 @@ def _spine(settings: Settings, load_brain: LoadBrain | None, demo: bool, web_dir
             db=app[DB],
             conversations=Conversation(app[DB], app[SERVING], policy, app[LIVE]),
             new_intents=named,
+            intake=Intake(app[DB], settings.data_dir, node=app[NODE], megabytes=settings.import_megabytes),
             brains=brains,
             promotion=Promotion(app[DB], settings, brains),
             comparison=Comparison(app[DB], settings, demo=demo),
@@ -275,6 +279,12 @@ def _night(settings: Settings, trains: bool) -> Lifetime:
         await shift.stop()
 
     return lifetime
+
+
+async def _intake(app: web.Application) -> AsyncIterator[None]:
+    app[SERVICES].intake.start()
+    yield
+    await app[SERVICES].intake.stop()
 
 
 async def _patiently(ask: Callable[[], Awaitable[T]]) -> T:

@@ -81,6 +81,7 @@ def _lines(result: dict[str, Any]) -> str:
     lines.append(f"conversations: {result['conversations']:,}")
     for key in ("turns", "duplicates", "personal_data"):
         lines += indented({key.replace("_", " "): result[key]}, "")
+    lines.append(f"new: {result['new']:,}")
     lines.append(f"models may learn from: {result['eligible']:,}")
     lines += indented({"and not from": result["not_eligible"]}, "")
     if result["broken"]["count"]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +20,7 @@ from storage.database import Database, Transaction
 from storage.errors import Invalid
 from storage.imports import ImportedTurn, check_import
 from storage.transcripts import formats
+from storage.transcripts.lines import Readable
 from storage.transcripts.transcript import Transcript
 
 BATCH: Final = 32
@@ -27,12 +28,26 @@ BATCH: Final = 32
 _OWN_NAMES: Final = frozenset({"uniform", "table"})
 """Formats of anybody's files: their ids are told apart by the file, not by the desk."""
 
+Counted = Callable[[Transaction, int], Awaitable[None]]
+"""Told how many a transaction has stored, within it."""
+
+
+class BrokenRow(Failure):
+    """A broken row has ended an import."""
+
+    def __init__(self, file: str, place: str, reason: str, imported: int) -> None:
+        super().__init__(
+            f"{file} {place}: {reason}. Imported before it: {imported:,}. "
+            "Mend the row, or say --skip-broken, and give the command again: it goes on from there"
+        )
+        self.place, self.reason = place, reason
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
     """A file to read; `name` None lets the file say where its conversations come from."""
 
-    path: Path
+    path: Readable
     format: str
     name: str | None
     mapped: Mapping[str, str]
@@ -77,12 +92,19 @@ async def survey(db: Database, given: Sequence[Source], progress: Callable[[int]
 
 
 async def bring_in(
-    db: Database, given: Sequence[Source], *, actor: str, skip_broken: bool, progress: Callable[[int], None]
+    db: Database,
+    given: Sequence[Source],
+    *,
+    actor: str | None,
+    skip_broken: bool,
+    progress: Callable[[int], None],
+    counted: Counted | None = None,
 ) -> Survey:
     """Store what is new, in the order of the files; figures are those of the survey.
 
-    A broken row ends it with a Failure that says what to do, unless they are skipped; what was stored
-    before stays. Raises BadFile where a file can't be read on.
+    The audit log hears of it, unless there is no `actor`: then the caller tells it. A broken row ends it with
+    a BrokenRow that says what to do, unless they are skipped; what was stored before stays. Raises BadFile
+    where a file can't be read on.
     """
     figures = Survey()
     stored = await _stored(db)
@@ -91,21 +113,15 @@ async def bring_in(
         sound = batch if skip_broken else list(itertools.takewhile(lambda item: item.found, batch))
         new = await _new(db, figures, sound, stored)
         if new:
-            begun = {"files": files} if not figures.imported else None
-            figures.imported += await _store(db, new, actor, begun)
+            begun = (actor, {"files": files}) if actor and not figures.imported else None
+            figures.imported += await _store(db, new, begun, counted)
         progress(figures.conversations)
         if len(sound) < len(batch):
-            raise _stopped(batch[len(sound)], figures.imported)
-    if figures.imported:
+            item = batch[len(sound)]
+            raise BrokenRow(item.source.path.name, item.place, item.reason, figures.imported)
+    if figures.imported and actor:
         await db.write(lambda tx: _note(tx, actor, "import_ended", {"imported": figures.imported}))
     return figures
-
-
-def _stopped(item: _Item, imported: int) -> Failure:
-    return Failure(
-        f"{item.source.path.name} {item.place}: {item.reason}. Imported before it: {imported:,}. "
-        "Mend the row, or say --skip-broken, and give the command again: it goes on from there"
-    )
 
 
 async def _stored(db: Database) -> set[Digest]:
@@ -163,18 +179,24 @@ async def _new(
 
 
 async def _store(
-    db: Database, new: Sequence[tuple[str, Transcript]], actor: str, begun: Mapping[str, Any] | None
+    db: Database,
+    new: Sequence[tuple[str, Transcript]],
+    begun: tuple[str, Mapping[str, Any]] | None,
+    counted: Counted | None,
 ) -> int:
     async def work(tx: Transaction) -> int:
         if begun is not None:
-            await _note(tx, actor, "import_begun", begun)
+            await _note(tx, begun[0], "import_begun", begun[1])
         made = [
             await conversations.import_conversation(
                 tx, external_id=external_id, turns=_turns(found), meta=found.meta
             )
             for external_id, found in new
         ]
-        return sum(one.created for one in made)
+        number = sum(one.created for one in made)
+        if counted is not None:
+            await counted(tx, number)
+        return number
 
     return await db.write(work)
 

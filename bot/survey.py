@@ -51,6 +51,8 @@ class Survey:
     """The figures so far."""
 
     conversations: int = 0
+    new: int = 0
+    """Those that are not stored yet and have something in them."""
     turns: Counter[str] = field(default_factory=Counter)
     duplicates: Counter[str] = field(default_factory=Counter)
     personal: Counter[str] = field(default_factory=Counter)
@@ -88,7 +90,9 @@ class Survey:
             self.eligible += 1
         else:
             self.not_eligible[reason] += 1
-        return copy is None and bool(said)
+        new = copy is None and bool(said)
+        self.new += new
+        return new
 
     def _copy_of(
         self, external_id: str, said: Sequence[Said], there: Collection[str], stored: Collection[Digest]
@@ -112,6 +116,7 @@ class Survey:
         """The figures as JSON knows them."""
         return {
             "conversations": self.conversations,
+            "new": self.new,
             "turns": dict(self.turns),
             "duplicates": dict(self.duplicates),
             "personal_data": dict(self.personal.most_common()),

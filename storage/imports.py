@@ -24,6 +24,8 @@ ImportedTurn = tuple[str, str, datetime | None]
 _ROLES: Final = ("customer", "agent", "bot")
 NAMELESS: Final = "Imported customer"
 """Stands for a customer whose name the import did not bring; it is nobody's name."""
+_MOST_TURNS: Final = 10_000
+"""Turns of one conversation: all of it is stored in one transaction, and others wait meanwhile."""
 _LIMITS: Final = {"customer_name": 200, "customer_email": 320, "locale": 35}
 
 
@@ -43,6 +45,8 @@ async def imported_among(tx: Transaction, external_ids: Collection[str]) -> set[
 def check_import(external_id: str, turns: Sequence[ImportedTurn], meta: Mapping[str, Any]) -> None:
     """Raises Invalid, with what is wrong, for a conversation that `import_conversation` can't store."""
     check_text(external_id, 200)
+    if len(turns) > _MOST_TURNS:
+        raise Invalid(f"more than {_MOST_TURNS:,} turns in one conversation")
     for number, (role, text, _) in enumerate(turns, start=1):
         if role not in _ROLES:
             raise Invalid(f"turn {number}: its role is not customer or agent")

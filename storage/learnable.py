@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any, Final, Literal
 from uuid import UUID
 
-from sqlalchemy import exists, func, select, text
+from sqlalchemy import case, exists, func, select, text
 from sqlalchemy.sql import Select
 
 from storage.schema import candidates, conversations, customers, messages, suggestions
@@ -27,15 +27,13 @@ Origin = Literal["person", "edited", "accepted", "automatic"]
 _FROM_A_PERSON: Final = text("messages.kind = 'agent'")
 _SAID: Final = ("customer", "agent", "bot")
 _DECIDED: Final = ("accepted", "edited", "rejected", "ignored")
+_BY_A_PERSON: Final = exists().where(
+    messages.c.conversation_id == conversations.c.id, _FROM_A_PERSON, ~messages.c.automatic
+)
 _ALLOWED: Final = (
     select(conversations.c.id, conversations.c.customer_id, customers.c.display_name)
     .join(customers, customers.c.id == conversations.c.customer_id)
-    .where(
-        customers.c.learn_from,
-        exists().where(
-            messages.c.conversation_id == conversations.c.id, _FROM_A_PERSON, ~messages.c.automatic
-        ),
-    )
+    .where(customers.c.learn_from, _BY_A_PERSON)
 )
 
 
@@ -89,6 +87,43 @@ async def reply_ids(tx: Transaction, ids: Sequence[UUID]) -> list[UUID]:
     """Ids of all that agents have written in these conversations: what retrieval knows their replies by."""
     query = select(messages.c.id).where(messages.c.conversation_id.in_(ids), _FROM_A_PERSON)
     return [row["id"] for row in await tx.all(query)]
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """All conversations by whether models may learn from them, and why not from the rest."""
+
+    conversations: int
+    imported: int
+    eligible: int
+    not_eligible: Mapping[str, int]
+    """By reason: no_consent, only_automatic (a machine alone has answered), no_agent_reply."""
+
+
+async def shares(tx: Transaction) -> Shares:
+    """What `learnable` would find of the whole log, as counts."""
+    answered = exists().where(
+        messages.c.conversation_id == conversations.c.id, messages.c.kind.in_(("agent", "bot"))
+    )
+    reason = case(
+        (~customers.c.learn_from, "no_consent"),
+        (_BY_A_PERSON, "eligible"),
+        (answered, "only_automatic"),
+        else_="no_agent_reply",
+    )
+    sorted_out = (
+        select(reason.label("reason"), (conversations.c.channel == "import").label("imported"))
+        .join(customers, customers.c.id == conversations.c.customer_id)
+        .subquery()
+    )
+    kinds = (sorted_out.c.reason, sorted_out.c.imported)
+    rows = await tx.all(select(*kinds, func.count().label("count")).group_by(*kinds))
+    by_reason: dict[str, int] = defaultdict(int)
+    for row in rows:
+        by_reason[row["reason"]] += row["count"]
+    eligible = by_reason.pop("eligible", 0)
+    imported = sum(row["count"] for row in rows if row["imported"])
+    return Shares(eligible + sum(by_reason.values()), imported, eligible, dict(by_reason))
 
 
 async def reviewed_since(tx: Transaction, since: datetime) -> int:

@@ -23,6 +23,8 @@ from storage.records_admin import ReplyPair as ReplyPair
 from storage.records_admin import RunState as RunState
 from storage.records_admin import SignInSession as SignInSession
 from storage.records_admin import TrainingRun as TrainingRun
+from storage.records_admin import Upload as Upload
+from storage.records_admin import UploadState as UploadState
 from storage.records_admin import VersionState as VersionState
 
 Status = Literal["open", "pending", "snoozed", "resolved"]

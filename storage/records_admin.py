@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -11,6 +11,7 @@ from uuid import UUID
 AccountRole = Literal["agent", "admin", "viewer"]
 VersionState = Literal["candidate", "live", "retired", "refused"]
 RunState = Literal["queued", "running", "published", "refused", "failed"]
+UploadState = Literal["surveying", "surveyed", "running", "done", "failed", "cancelled"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +146,36 @@ class TrainingRun:
     node: str | None
     alive_at: datetime | None
     cancelled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file of transcripts that an admin has uploaded, and what has become of it.
+
+    `working` says that a node reads it now, `kept` that the file is still there. `report` is what the survey
+    found, `head` the first rows of a table, `imported` how many conversations are stored by now.
+    """
+
+    id: UUID
+    name: str
+    format: str | None
+    options: Mapping[str, Any]
+    size: int
+    sha256: str
+    state: UploadState
+    working: bool
+    cancelled: bool
+    kept: bool
+    progress: Mapping[str, Any] | None
+    report: Mapping[str, Any] | None
+    head: Sequence[Sequence[str]] | None
+    imported: int
+    error: str | None
+    requested_by: UUID | None
+    node: str | None
+    alive_at: datetime | None
+    created_at: datetime
+    finished_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, Table, Uuid
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, Table, Uuid
 
 from storage.columns import (
     Json,
@@ -93,6 +93,39 @@ training_runs = Table(
     index_where("uq_training_runs_running", "state = 'running'", "state", unique=True),
     index_where("ix_training_runs_queued", "state = 'queued'", "created_at"),
     one_of("state", "queued", "running", "published", "refused", "failed"),
+)
+
+imports = Table(
+    "imports",
+    metadata,
+    id_column(),
+    words("name", 200),
+    words("format", 16, null=True),
+    Column("options", Json(), nullable=False),
+    Column("size", BigInteger(), nullable=False),
+    words("sha256", 64),
+    words("state", 16),
+    # a node reads the file now; without it a surveying or running one waits for its turn
+    Column("working", Boolean(), nullable=False),
+    Column("cancelled", Boolean(), nullable=False),
+    # the uploaded file is still there
+    Column("kept", Boolean(), nullable=False),
+    Column("progress", Json(), nullable=True),
+    Column("report", Json(), nullable=True),
+    # the first rows of a table, for whoever says which column holds what; gone with the file
+    Column("head", Json(), nullable=True),
+    Column("imported", Integer(), nullable=False),
+    words("error", 2_000, null=True),
+    reference("requested_by", "accounts", gone="SET NULL", null=True),
+    words("node", 200, null=True),
+    moment("alive_at", null=True),
+    moment("created_at"),
+    moment("finished_at", null=True),
+    Index(None, "created_at"),
+    # one at a time in the whole house
+    index_where("uq_imports_working", "working", "working", unique=True),
+    index_where("ix_imports_kept", "kept", "created_at"),
+    one_of("state", "surveying", "surveyed", "running", "done", "failed", "cancelled"),
 )
 
 # no foreign key to accounts: an entry outlives the account that it names

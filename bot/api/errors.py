@@ -13,7 +13,8 @@
     ├── BodyTooSlow (408), BodyTooLarge (413), NotJson (415)
     ├── Invalid (422)               JSON, but not what the route takes
     ├── TooMany (429)
-    └── NotReady (503)
+    ├── NotReady (503)
+    └── NoRoom (507)                the disk is full
 
 A problem document never repeats what the caller sent. Knows no route and no database row.
 """
@@ -153,6 +154,12 @@ class NotReady(Problem):
     """The database or the models aren't there at the moment."""
 
     status, code, title = 503, "not-ready", "Not ready, try again soon"
+
+
+class NoRoom(Problem):
+    """What was sent can't be kept: the disk is full, or would be."""
+
+    status, code, title = 507, "no-room", "There is no room on the server's disk for this"
 
 
 _BY_STATUS: dict[int, type[Problem]] = {

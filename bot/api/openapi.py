@@ -77,6 +77,9 @@ def _operation(row: Route, schemas: dict[str, Any]) -> dict[str, Any]:
     if row.has_body:
         content = {"application/json": {"schema": _schema(row.body, schemas, "validation")}}
         said["requestBody"] = {"required": True, "content": content}
+    if row.raw:
+        content = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+        said["requestBody"] = {"required": True, "content": content}
     if row.socket:
         said["x-websocket"] = {
             "takes": _schema(row.commands, schemas, "validation"),

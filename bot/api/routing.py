@@ -122,6 +122,8 @@ class Route:
     """For a WebSocket: the union of the frames that it takes."""
     events: Any = None
     """For a WebSocket: the union of the frames that it sends."""
+    raw: bool = False
+    """Whether the body is a file, which the handler reads from the request as it comes."""
 
     @property
     def socket(self) -> bool:
@@ -137,7 +139,7 @@ class Route:
         """Check who calls and what with, then hand over; raises Problem."""
         caller = await admit(request, self.access, socket=self.socket)
         query = _validated_query(self.query, request)
-        body = await _validated_body(self.body, request)
+        body = NoBody() if self.raw else await _validated_body(self.body, request)
         return await self.handler(Call(request, body, query, caller))
 
 
@@ -161,11 +163,12 @@ class Routes:
         query: type[Q] = NoQuery,  # type: ignore[assignment]
         responses: Mapping[int, type[BaseModel] | None],
         problems: tuple[int, ...] = (),
+        raw: bool = False,
     ) -> Callable[[Handler[B, Q]], Handler[B, Q]]:
         """Add the decorated handler to the table."""
 
         def add(handler: Handler[B, Q]) -> Handler[B, Q]:
-            row = Route(method, path, access, summary, handler, body, query, responses, problems)
+            row = Route(method, path, access, summary, handler, body, query, responses, problems, raw=raw)
             self._rows.append(row)
             return handler
 

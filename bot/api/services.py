@@ -13,6 +13,7 @@ from bot.api.metrics import Metrics
 from bot.brains import Brains
 from bot.comparison import Comparison
 from bot.conversation import Conversation
+from bot.intake import Intake
 from bot.live import Live
 from bot.new_intents import NewIntents
 from bot.passwords import Passwords
@@ -49,6 +50,7 @@ class Services:
     db: Database
     conversations: Conversation
     new_intents: NewIntents
+    intake: Intake
     brains: Brains
     promotion: Promotion
     comparison: Comparison

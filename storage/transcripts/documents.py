@@ -8,10 +8,9 @@ from __future__ import annotations
 import codecs
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Final
 
-from storage.transcripts.lines import BadFile, Raw, opened, unreadable
+from storage.transcripts.lines import UNREADABLE, BadFile, Raw, Readable, opened, unreadable
 
 LISTS: Final = ("tickets", "conversations", "payload", "users")
 """Keys of lists of records."""
@@ -27,7 +26,7 @@ Element = tuple[str, Any]
 """(key of the list, or "", and a value in it)"""
 
 
-def elements(path: Path) -> Iterator[Element]:
+def elements(path: Readable) -> Iterator[Element]:
     """Every record of the document, in order; a document without a list is one. Raises BadFile."""
     text = _Text(path)
     try:
@@ -39,7 +38,7 @@ def elements(path: Path) -> Iterator[Element]:
             raise ValueError("something follows its end")
     except UnicodeDecodeError as error:
         raise BadFile(f"{path.name}: not UTF-8; save the file as UTF-8") from error
-    except (OSError, EOFError) as error:
+    except UNREADABLE as error:
         raise unreadable(path, "", error) from error
     except (ValueError, RecursionError) as error:
         raise BadFile(f"{path.name}: not JSON ({text.where}); export it again, whole") from error
@@ -86,7 +85,7 @@ def _values(text: _Text, key: str) -> Iterator[Element]:
 class _Text:
     """The document's text: as much of it as the value at hand needs."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Readable) -> None:
         try:
             self._file = opened(path)
         except OSError as error:

@@ -7,11 +7,17 @@ from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, Final, cast
+from typing import Any, BinaryIO, Final, Literal, Protocol, cast
 
 Raw = dict[str, Any]
+
+UNREADABLE: Final = (OSError, EOFError, zlib.error)
+"""What is raised where bytes can't be had, packed ones included."""
+LONGEST_LINE: Final = 1 << 25
+"""Bytes of one line; a longer one is read over, never held."""
 
 _KINDS: Final = {
     dict: "an object",
@@ -26,30 +32,53 @@ class BadFile(ValueError):
     """A data file can't be used; the message names the file, the line and the reason."""
 
 
-def opened(path: Path) -> BinaryIO:
+class Readable(Protocol):
+    """A file to read: a path, or whatever has its name and its bytes."""
+
+    @property
+    def name(self) -> str:
+        """What people call it; its ending says what it may be."""
+        ...
+
+    def open(self, mode: Literal["rb"], /) -> BinaryIO:
+        """Its bytes from the start; raises OSError."""
+        ...
+
+
+def opened(path: Readable) -> BinaryIO:
     """The file's bytes, unpacked where it is gzip; the caller closes it. Raises OSError."""
-    return cast(BinaryIO, gzip.open(path, "rb")) if path.suffix == ".gz" else path.open("rb")
+    if isinstance(path, Path) and path.suffix == ".gz":
+        return cast(BinaryIO, gzip.open(path, "rb"))
+    return path.open("rb")
 
 
-def numbered(path: Path) -> Iterator[tuple[int, bytes]]:
-    """(line number, bytes) of each line that is not blank; raises BadFile."""
+def numbered(path: Readable) -> Iterator[tuple[int, bytes]]:
+    """(line number, bytes) of each line that is not blank, the first of them where it is too long.
+
+    Raises BadFile.
+    """
     number = 0
     try:
         with opened(path) as lines:
-            for number, line in enumerate(lines, start=1):
-                if line.strip():
+            while line := lines.readline(LONGEST_LINE + 1):
+                number += 1
+                whole = len(line) <= LONGEST_LINE
+                if line.strip() or not whole:
                     yield number, line
-    except (OSError, EOFError) as error:
+                while not whole:
+                    rest = lines.readline(LONGEST_LINE)
+                    whole = not rest or rest.endswith(b"\n")
+    except UNREADABLE as error:
         raise unreadable(path, f"after line {number} ", error) from error
 
 
-def unreadable(path: Path, where: str, error: Exception) -> BadFile:
+def unreadable(path: Readable, where: str, error: Exception) -> BadFile:
     """What to raise where the bytes themselves can't be had."""
     reason = getattr(error, "strerror", None) or str(error)
     return BadFile(f"{path.name}: can't be read {where}({reason})")
 
 
-def raw_rows(path: Path) -> Iterator[tuple[int, Raw]]:
+def raw_rows(path: Readable) -> Iterator[tuple[int, Raw]]:
     """(line number, object) of each line that is not blank; raises BadFile."""
     for number, line in numbered(path):
         try:
@@ -60,6 +89,8 @@ def raw_rows(path: Path) -> Iterator[tuple[int, Raw]]:
 
 def json_object(number: int, line: bytes) -> Raw:
     """The object on a line; raises ValueError with what is wrong with it."""
+    if len(line) > LONGEST_LINE:
+        raise ValueError(f"longer than {LONGEST_LINE >> 20} MiB; each line must be one conversation")
     try:
         raw = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
     except UnicodeDecodeError as error:

@@ -5,11 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from storage.transcripts.documents import LISTS, elements
-from storage.transcripts.lines import Raw, as_object, json_object, numbered, opened, unreadable
+from storage.transcripts.lines import (
+    UNREADABLE,
+    Raw,
+    Readable,
+    as_object,
+    json_object,
+    numbered,
+    opened,
+    unreadable,
+)
 
 _WRAPPERS: Final = frozenset((*LISTS, "data"))
 _USERS: Final = "users"
@@ -26,7 +34,7 @@ class Record:
     reason: str = ""
 
 
-def is_lines(path: Path) -> bool:
+def is_lines(path: Readable) -> bool:
     """Whether each line is an object of its own; raises BadFile."""
     first, second = _first_lines(path)
     start = first.removeprefix(b"\xef\xbb\xbf").lstrip()
@@ -42,7 +50,7 @@ def is_lines(path: Path) -> bool:
     return not any(isinstance(found.get(key), list | dict) for key in _WRAPPERS)
 
 
-def _first_lines(path: Path) -> tuple[bytes, bytes]:
+def _first_lines(path: Readable) -> tuple[bytes, bytes]:
     """The first two lines that are not blank, so far as they are not endless: a document may be one line."""
     found: list[bytes] = []
     try:
@@ -50,13 +58,13 @@ def _first_lines(path: Path) -> tuple[bytes, bytes]:
             while len(found) < 2 and (line := file.readline(_LONGEST)):
                 if line.strip():
                     found.append(line)
-    except (OSError, EOFError) as error:
+    except UNREADABLE as error:
         raise unreadable(path, "", error) from error
     first, second = [*found, b"", b""][:2]
     return first, second
 
 
-def records(path: Path) -> Iterator[Record]:
+def records(path: Readable) -> Iterator[Record]:
     """Every record; raises BadFile where the file can't be read on."""
     if is_lines(path):
         for number, line in numbered(path):
@@ -73,7 +81,7 @@ def records(path: Path) -> Iterator[Record]:
             yield Record(f"record {number}", None, str(error))
 
 
-def users(path: Path) -> Iterator[Raw]:
+def users(path: Readable) -> Iterator[Raw]:
     """The people that a document lists beside its records; none for JSON lines."""
     if not is_lines(path):
         yield from (value for key, value in elements(path) if key == _USERS and isinstance(value, dict))

@@ -10,13 +10,13 @@ import codecs
 import csv
 import hashlib
 import io
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
-from storage.transcripts.lines import BadFile, opened, unreadable
+from storage.transcripts.lines import LONGEST_LINE, UNREADABLE, BadFile, Readable, opened, unreadable
 from storage.transcripts.naming import known
 from storage.transcripts.times import moment
 from storage.transcripts.transcript import Row, Said, Speaker, Transcript
@@ -43,6 +43,8 @@ _DELIMITERS: Final = (",", ";", "\t", "|")
 _HEAD: Final = 1 << 16
 _LONGEST: Final = 1 << 20
 """Characters of one field."""
+MOST_TURNS: Final = 10_000
+"""Messages of one conversation; more are of several that bear one name."""
 
 Mapped = Mapping[str, str]
 """What the person said: the column of a field, or the role ("customer", "agent") of a value."""
@@ -59,21 +61,49 @@ class _Open:
     reason: str = ""
 
 
-def rows(path: Path, mapped: Mapped) -> Iterator[Row]:
+def rows(path: Readable, mapped: Mapped) -> Iterator[Row]:
     """The conversations of a table; raises BadFile for a table whose columns can't be told."""
+    with _opened(path) as reader:
+        columns = _columns(path, next(reader, []), mapped)
+        yield from _conversations(_lines(reader), columns, mapped)
+
+
+def head(path: Readable, count: int) -> list[list[str]]:
+    """The names of the columns and the first rows, for a person to look at; raises BadFile."""
+    with _opened(path) as reader:
+        return list(itertools.islice(reader, count + 1))
+
+
+@contextmanager
+def _opened(path: Readable) -> Iterator[Any]:
+    """A reader of the table's rows; whatever is wrong with the bytes is raised as BadFile."""
     encoding = _encoding(path)
+    at = 0
     try:
         with closing(io.TextIOWrapper(opened(path), encoding, newline="")) as text:
             delimiter = _delimiter(path, text.read(_HEAD))
             text.seek(0)
             csv.field_size_limit(_LONGEST)
-            reader = csv.reader(text, delimiter=delimiter, strict=True)
-            yield from _conversations(_lines(path, reader), _columns(path, next(reader, []), mapped), mapped)
-    except (OSError, EOFError) as error:
+            reader = csv.reader(_whole(text), delimiter=delimiter, strict=True)
+            try:
+                yield reader
+            finally:
+                at = reader.line_num
+    except (csv.Error, UnicodeError) as error:
+        raise BadFile(f"{path.name} line {at}: not a table from here on ({error})") from error
+    except UNREADABLE as error:
         raise unreadable(path, "", error) from error
 
 
-def _encoding(path: Path) -> str:
+def _whole(text: io.TextIOWrapper) -> Iterator[str]:
+    """The lines, none of them endless."""
+    while line := text.readline(LONGEST_LINE + 1):
+        if len(line) > LONGEST_LINE:
+            raise csv.Error(f"a line longer than {LONGEST_LINE >> 20} million characters")
+        yield line
+
+
+def _encoding(path: Readable) -> str:
     """UTF-8 or UTF-16 by their marks, UTF-8 where all of it is, else Windows' western one."""
     try:
         with opened(path) as file:
@@ -87,12 +117,12 @@ def _encoding(path: Path) -> str:
             decode(b"", True)
     except UnicodeDecodeError:
         return "cp1252"
-    except (OSError, EOFError) as error:
+    except UNREADABLE as error:
         raise unreadable(path, "", error) from error
     return "utf-8-sig"
 
 
-def _delimiter(path: Path, head: str) -> str:
+def _delimiter(path: Readable, head: str) -> str:
     """The one that the first line has most of."""
     first = head.split("\n", 1)[0]
     delimiter = max(_DELIMITERS, key=first.count)
@@ -101,33 +131,35 @@ def _delimiter(path: Path, head: str) -> str:
     return delimiter
 
 
-def _columns(path: Path, header: Sequence[str], mapped: Mapped) -> dict[str, int]:
-    """Where each field stands; raises BadFile that says how to tell."""
+def columns_of(header: Sequence[str], mapped: Mapped) -> dict[str, int]:
+    """Where each field stands, so far as mapping and names tell."""
     names = [name.strip().casefold() for name in header]
-    there = ", ".join(names)[:200]
     found: dict[str, int] = {}
     for field, common in COLUMNS.items():
-        if field in mapped and mapped[field].strip().casefold() not in names:
-            raise BadFile(f"{path.name}: there is no column {mapped[field]!r} (there are: {there})")
         wanted = [mapped[field].strip().casefold()] if field in mapped else [field, *common]
         named = next((name for name in wanted if name in names), None)
         if named is not None:
             found[field] = names.index(named)
+    return found
+
+
+def _columns(path: Readable, header: Sequence[str], mapped: Mapped) -> dict[str, int]:
+    """Where each field stands; raises BadFile that says how to tell."""
+    found = columns_of(header, mapped)
+    there = ", ".join(name.strip().casefold() for name in header)[:200]
+    lost = next((field for field in COLUMNS if field in mapped and field not in found), None)
+    if lost is not None:
+        raise BadFile(f"{path.name}: there is no column {mapped[lost]!r} (there are: {there})")
     missing = [field for field in _NEEDED if field not in found]
     if missing:
-        way = f"say --map {missing[0]}=COLUMN (there are: {there})"
+        way = f"Map it: {missing[0]}=COLUMN (there are: {there})"
         raise BadFile(f"{path.name}: which column is the {missing[0]}? {way}")
     return found
 
 
-def _lines(path: Path, reader: Any) -> Iterator[tuple[int, list[str]]]:
+def _lines(reader: Any) -> Iterator[tuple[int, list[str]]]:
     """(line number, fields) of every row; a row may take several lines, and is told by its last."""
-    try:
-        for fields in reader:
-            if any(fields):
-                yield reader.line_num, fields
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise BadFile(f"{path.name} line {reader.line_num}: not a table from here on ({error})") from error
+    return ((reader.line_num, fields) for fields in reader if any(fields))
 
 
 def _conversations(
@@ -157,8 +189,10 @@ def _add(held: _Open, line: int, row: Mapping[str, str], mapped: Mapped) -> None
     except ValueError as error:
         held.reason = held.reason or f"line {line}: {error}"
         return
-    if turn is not None:
+    if turn is not None and len(held.turns) < MOST_TURNS:
         held.turns.append(turn)
+    elif turn is not None:
+        held.reason = held.reason or f"line {line}: this conversation has more than {MOST_TURNS:,} messages"
     held.meta |= known(customer_name=row.get("customer"), customer_email=row.get("email"))
 
 
@@ -176,7 +210,8 @@ def _said(row: Mapping[str, str], mapped: Mapped) -> Said | None:
         return None
     role = told.get(given, ROLES.get(given))
     if role is None:
-        raise ValueError(f"who is {row['role'][:40]!r}? Say --map {row['role'][:40]!r}=agent or =customer")
+        name = row["role"][:40]
+        raise ValueError(f"who is {name!r}? Map it: {name}=agent or {name}=customer")
     origin = "automatic" if given == "bot" and given not in told else None
     return Said(role, row["text"], moment(row.get("time")), origin)
 

@@ -66,7 +66,7 @@ def test_a_tables_columns_and_roles_are_told(data_dir: Path, capsys: Any) -> Non
     [
         (("import", "none.jsonl"), "none.jsonl: can't be read"),
         (("import", PAYLOADS / "broken.jsonl"), "line 2: every turn needs"),
-        (("import", PAYLOADS / "uniform.jsonl", "--map", "text=body"), "--map is for tables"),
+        (("import", PAYLOADS / "uniform.jsonl", "--map", "text=body"), "a mapping is for tables"),
         (("import", PAYLOADS / "table.csv", "--map", "body"), "FIELD=COLUMN was expected"),
         (("import", PAYLOADS / "table.csv", "--map", "colour=red"), "fields: conversation, role"),
         (("export", "conversations", "--json"), "need --out FILE"),

@@ -59,6 +59,7 @@ async def test_the_survey_counts_and_stores_nothing(db: Database) -> None:
     figures = (await imports.survey(db, given("uniform.jsonl", "broken.jsonl"), lambda done: None)).view()
     assert figures == {
         "conversations": 10,
+        "new": 7,
         "turns": {"customer": 9, "agent": 8},
         "duplicates": {"in_files_by_id": 1, "in_files_by_text": 1},
         "personal_data": {"order_id": 3, "email": 3},

@@ -12,7 +12,7 @@ from sqlalchemy import update
 from storage import conversations, suggestions
 from storage.database import Database
 from storage.exports import transcript_of
-from storage.learnable import Learnable, learnable, reviewed_since
+from storage.learnable import Learnable, Shares, learnable, reviewed_since, shares
 from storage.schema import customers
 from storage.stamps import now
 from storage.transcripts import uniform
@@ -177,3 +177,27 @@ def test_drafts_of_another_form_are_told() -> None:
     turns = [{"role": "agent", "text": "Yes.", "drafts": [{"text": "No."}]}]
     with pytest.raises(ValueError, match=r'"drafts" of a turn must be a list of \{"text", "outcome"\}'):
         uniform.parse({"conversation_id": "1", "turns": turns})
+
+
+async def test_the_log_is_counted_by_what_may_be_learned_from(
+    db: Database, new_customer: Any, say: Any, account: Any
+) -> None:
+    made = {}
+    for name in ("learned", "silent", "machine", "unanswered"):
+        made[name] = (await say(db, (await new_customer(db, name)).id)).conversation
+    await reply(db, made["learned"].id, "It left.", author_id=account.id)
+    await reply(db, made["silent"].id, "It left.", author_id=account.id)
+    await reply(db, made["machine"].id, "We are closed.", kind="bot", automatic=True)
+    await reply(db, made["unanswered"].id, "Seen", kind="note", author_id=account.id)
+    of_it = customers.c.id == made["silent"].customer_id
+    await db.write(lambda tx: tx.execute(update(customers).where(of_it).values(learn_from=False)))
+    old = [("customer", "Where is it?", None), ("agent", "It left.", None)]
+    await db.write(lambda tx: conversations.import_conversation(tx, external_id="a:1", turns=old))
+    async with db.read() as tx:
+        assert await shares(tx) == Shares(
+            conversations=5,
+            imported=1,
+            eligible=2,
+            not_eligible={"no_consent": 1, "only_automatic": 1, "no_agent_reply": 1},
+        )
+    assert len(await found(db)) == 2

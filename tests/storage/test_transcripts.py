@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from storage.transcripts import formats, records, uniform
+from storage.transcripts import formats, lines, records, table, uniform
 from storage.transcripts.lines import BadFile
 from storage.transcripts.markup import text_of
 from storage.transcripts.times import moment
@@ -127,7 +128,7 @@ def test_a_tables_rows_become_conversations() -> None:
     assert good(zips).meta == {"customer_name": "Zoë"}
     assert good(zips).turns[1].at == datetime(2026, 3, 1, 10, 3, tzinfo=UTC)
     assert (good(thanks).id, thanks.place) == ("8", "line 6")
-    assert "who is 'Martian'? Say --map" in martian.reason
+    assert "who is 'Martian'? Map it: Martian=agent" in martian.reason
     assert again.place == "line 8" and "sort the table" in again.reason
     assert said(good(read("table.csv", Martian="customer")[2])) == [("customer", "Hello")]
 
@@ -146,7 +147,7 @@ def test_encoding_and_delimiter_of_a_table_are_found(tmp_path: Path, encoding: s
 @pytest.mark.parametrize(
     ("content", "mapped", "told"),
     [
-        ("conversation,role\n1,agent\n", {}, "which column is the text? say --map text=COLUMN"),
+        ("conversation,role\n1,agent\n", {}, "which column is the text? Map it: text=COLUMN"),
         ("a,b\n", {"text": "c"}, "no column 'c' (there are: a, b)"),
         ("hello\n", {}, "no table"),
         ("", {}, "no table"),
@@ -214,7 +215,7 @@ def test_one_conversation_alone_is_a_document_too(tmp_path: Path) -> None:
 
 
 def test_a_mapping_is_for_tables_only() -> None:
-    with pytest.raises(BadFile, match="--map is for tables, and this is zendesk"):
+    with pytest.raises(BadFile, match="a mapping is for tables, and this is zendesk"):
         read("zendesk.jsonl", text="body")
 
 
@@ -243,3 +244,54 @@ def test_what_is_no_time_is_told(given: Any) -> None:
 )
 def test_html_becomes_what_its_reader_saw(html: str, text: str) -> None:
     assert text_of(html) == text
+
+
+def test_a_line_without_end_is_told_and_what_follows_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lines, "LONGEST_LINE", 1 << 20)
+    row = json.dumps({"conversation_id": "1", "turns": [{"role": "customer", "text": "Hello"}]})
+    path = tmp_path / "a.jsonl"
+    path.write_text("\n".join([row, "x" * (5 << 20), row, " " * (2 << 20)]))
+    assert [(one.place, one.reason) for one in read(path)] == [
+        ("line 1", ""),
+        ("line 2", "longer than 1 MiB; each line must be one conversation"),
+        ("line 3", ""),
+        ("line 4", "longer than 1 MiB; each line must be one conversation"),
+    ]
+
+
+def test_a_table_holds_no_endless_line_and_no_endless_conversation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(table, "LONGEST_LINE", 1 << 20)
+    monkeypatch.setattr(table, "MOST_TURNS", 3)
+    path = tmp_path / "t.csv"
+    path.write_text("id,role,text\n" + "1,agent,Hi\n" * 4 + "2,agent,Hi\n")
+    full, short = formats.rows(path, "table", {"conversation": "id"})
+    assert "line 5: this conversation has more than 3 messages" in full.reason
+    assert len(good(short).turns) == 1
+    path.write_text("id,role,text\n1,agent,Hi\n" + "1,agent,Hi" * (1 << 18))
+    with pytest.raises(BadFile, match=r"line 2: not a table from here on \(a line longer than"):
+        list(formats.rows(path, "table", {"conversation": "id"}))
+
+
+def test_the_head_of_a_table_is_shown_as_it_stands(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("Nr;Wer\n" + "1;Rep\n" * 9)
+    assert table.head(path, 2) == [["Nr", "Wer"], ["1", "Rep"], ["1", "Rep"]]
+    assert table.columns_of(["Nr", "From", "Body"], {"conversation": "nr", "time": "when"}) == {
+        "conversation": 0,
+        "role": 1,
+        "text": 2,
+    }
+
+
+@pytest.mark.parametrize("name", ["a.jsonl.gz", "a.json.gz", "a.csv.gz"])
+def test_gzip_that_is_damaged_inside_is_told(tmp_path: Path, name: str) -> None:
+    rows = "".join(f"1,agent,{hashlib.sha256(b'%d' % n).hexdigest()}\n" for n in range(3_000))
+    whole = gzip.compress(b"id,role,text\n" + rows.encode())
+    path = tmp_path / name
+    path.write_bytes(whole[:60_000] + b"\xff" * 300 + whole[60_300:])
+    with pytest.raises(BadFile, match="can't be read"):
+        list(formats.rows(path, "table", {"conversation": "id"}) if "csv" in name else records.records(path))

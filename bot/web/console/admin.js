@@ -4,6 +4,7 @@ import { el, say } from "/widget/dom.js";
 import { call } from "./api.js";
 
 const PAGES = [
+  ["data", "Data"],
   ["learning", "Learning"],
   ["training", "Training"],
   ["models", "Models"],

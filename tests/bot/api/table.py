@@ -52,6 +52,10 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "request_run": {},
     "cancel_run": {},
     "set_schedule": {"when": "nightly", "hour": 3},
+    "read_again": {"format": "table", "source": "old desk", "columns": {"text": "Body"}},
+    "start_import": {"skip_broken": True},
+    "cancel_import": {},
+    "discard_import": {},
     "promote_model": {"version": "starter"},
     "roll_back_model": {},
     "compare_models": {"left": "starter", "right": "2026-01-01-1"},
@@ -111,4 +115,12 @@ def allowed(row: Route, caller: str) -> bool:
 
 
 def unsafe(rows: Iterable[Route]) -> Iterator[Route]:
-    return (row for row in rows if row.method != "GET")
+    """Those that take JSON; what takes a file has tests of its own."""
+    return (row for row in rows if row.method != "GET" and not row.raw)
+
+
+def sent_to(row: Route) -> dict[str, Any]:
+    """What goes with a request to this route, if anything."""
+    if row.method == "GET":
+        return {}
+    return {"data": b"x"} if row.raw else {"json": EXAMPLES[name_of(row)]}

@@ -17,6 +17,7 @@ from bot.new_intents import NewIntents
 from bot.passwords import Passwords
 from bot.promotion import Promotion
 from bot.settings import Settings
+from bot.stages import Stages
 from nlp.serving import Serving
 from storage.database import Database
 
@@ -50,6 +51,7 @@ class Services:
     new_intents: NewIntents
     brains: Brains
     promotion: Promotion
+    stages: Stages
     serving: Serving
     live: Live
     passwords: Passwords

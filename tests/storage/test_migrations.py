@@ -41,7 +41,7 @@ def constraints(connection: Any) -> dict[str, Any]:
 
 async def test_an_empty_database_comes_to_the_schema_and_stays_there(empty_url: str) -> None:
     db = await Database.open(empty_url)
-    assert await db.revision() == "0007"
+    assert await db.revision() == "0009"
     await upgrade(empty_url)
     async with db._connection() as connection:
 

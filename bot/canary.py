@@ -60,6 +60,8 @@ class Standing:
     def said(self) -> str:
         """What agents made of both, for a person."""
         ours, theirs = self.candidate.arm, self.champion.arm
+        if not ours.decisions or not theirs.decisions:
+            return "too few decisions yet"
         return (
             f"agents took {ours.share:.0%} of its drafts ({ours.decisions:,} decisions), and "
             f"{theirs.share:.0%} of the champion's at the same time ({theirs.decisions:,})"

@@ -38,6 +38,7 @@ from bot.api import (
     people,
     rules,
     signin,
+    stages,
     training,
     triage,
 )
@@ -59,6 +60,7 @@ from bot.passwords import Passwords
 from bot.policy import MODES, Policy
 from bot.promotion import Promotion
 from bot.settings import Settings
+from bot.stages import Stages
 from bot.worker import Worker
 from nlp.errors import NlpError
 from nlp.serving import Serving
@@ -90,7 +92,7 @@ NODE = web.AppKey("node", str)
 def api_routes() -> Routes:
     """The whole table."""
     front = (customer, customer_socket, signin, agent, triage, agent_socket)
-    desk = (library, imports, intents, learning, training, comparing, automatic, erasure)
+    desk = (library, imports, intents, learning, training, stages, comparing, automatic, erasure)
     house = (admin, people, rules, audit_log)
     return Routes(row for module in (*front, *desk, *house) for row in module.routes)
 
@@ -182,15 +184,18 @@ def _spine(settings: Settings, load_brain: LoadBrain | None, demo: bool, web_dir
         policy = Policy(mode=mode, review_share=settings.review_percent / 100)
         named = NewIntents(app[DB], app[SERVING])
         brains = Brains(app[DB], settings, app[SERVING], named, load_brain=load_brain, demo=demo)
+        promotion = Promotion(app[DB], settings, brains)
+        tried = Stages(app[DB], settings, app[SERVING], brains, promotion)
         app[SERVICES] = Services(
             settings=settings,
             db=app[DB],
-            conversations=Conversation(app[DB], app[SERVING], policy, app[LIVE]),
+            conversations=Conversation(app[DB], app[SERVING], policy, app[LIVE], tried),
             new_intents=named,
             intake=Intake(app[DB], settings.data_dir, node=app[NODE], megabytes=settings.import_megabytes),
             brains=brains,
-            promotion=Promotion(app[DB], settings, brains),
+            promotion=promotion,
             comparison=Comparison(app[DB], settings, demo=demo),
+            stages=tried,
             serving=app[SERVING],
             live=app[LIVE],
             passwords=Passwords(),
@@ -252,7 +257,10 @@ def _models_and_worker(settings: Settings) -> Lifetime:
 
         async def begin() -> None:
             await _patiently(desk.brains.load)
+            # Before the worker: a conversation of a canary goes on with its version.
+            await _patiently(desk.stages.follow)
             await _patiently(worker.start)
+            desk.stages.start()
             desk.state.brain_ready = True
             log.info("models loaded")
 
@@ -261,6 +269,7 @@ def _models_and_worker(settings: Settings) -> Lifetime:
         loading.cancel()
         with suppress(asyncio.CancelledError):
             await loading
+        await desk.stages.close()
         if desk.state.brain_ready:
             await worker.stop(grace=WORKER_GRACE)
         await serving.close()
@@ -272,7 +281,7 @@ def _night(settings: Settings, trains: bool) -> Lifetime:
     async def lifetime(app: web.Application) -> AsyncIterator[None]:
         promotion = app[SERVICES].promotion
         await _patiently(promotion.begin)
-        shift = NightShift(app[DB], settings, promotion, node=app[NODE])
+        shift = NightShift(app[DB], settings, promotion, app[SERVICES].stages, node=app[NODE])
         if trains:
             shift.start()
         yield

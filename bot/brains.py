@@ -1,5 +1,5 @@
 """The brain that serves: loaded at the start, and anew where another version was made current or a customer
-was erased since.
+was erased since; and a second one beside it, while a candidate is tried.
 
 What a brain remembers of a shop's replies is read once, when it is loaded. An erasure, on this node or
 another, leaves its time in a row of the settings; a brain that was loaded before is replaced by one that
@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import shutil
+from pathlib import Path
 
-from bot.models import LoadBrain, shipped_loader
+from bot.models import INDEX, INDEX_BESIDE, LoadBrain, shipped_loader
 from bot.new_intents import NewIntents
 from bot.settings import Settings
 from nlp.errors import NlpError
@@ -45,6 +47,7 @@ class Brains:
         self._loading = asyncio.Lock()
         self._knows: str | None = None
         self._serves: str | None = None
+        self._beside: tuple[str | None, str] | None = None
         self._task: asyncio.Task[None] | None = None
 
     async def close(self) -> None:
@@ -66,6 +69,34 @@ class Brains:
             )
             await self._serving.swap(await self._new_intents.reading(load))
             self._knows, self._serves = erased, name
+
+    async def seat(self, version: str) -> None:
+        """Load a version beside the one that serves, unless it is there and knows nobody who was erased.
+
+        Raises NlpError, and whatever broken files make the libraries raise; nothing has changed then.
+        """
+        async with self._loading:
+            wanted = (await self._erased(), version)
+            if self._beside == wanted:
+                return
+            load = self._load_brain
+            if load is None:
+                cache = self._settings.data_dir / INDEX_BESIDE
+                await asyncio.to_thread(_share_index, self._settings.data_dir / INDEX, cache)
+                load = await shipped_loader(
+                    self._db, self._settings, demo=self._demo, name=version, cache=cache
+                )
+            await self._serving.seat(self._new_intents.reading_too(load))
+            self._beside = wanted
+
+    def unseat(self) -> None:
+        """Let the second version go."""
+        self._serving.unseat()
+        self._beside = None
+
+    async def fresh(self) -> bool:
+        """Is what this node serves the current version? Else it is about to load that."""
+        return self._serves is not None and self._serves == await self._current()
 
     def refresh_soon(self) -> None:
         """Load anew in the background, if a customer was erased or another version promoted since."""
@@ -91,3 +122,13 @@ class Brains:
     async def _current(self) -> str:
         registry = Registry(self._settings.data_dir / "models")
         return self._settings.model or await asyncio.to_thread(registry.current_name)
+
+
+def _share_index(index: Path, beside: Path) -> None:
+    """What was read of the shop need not be read again for a second version; blocks."""
+    # Imported here: it takes seconds.
+    from nlp.memory import CACHE_FILE
+
+    if (index / CACHE_FILE).exists():
+        beside.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(index / CACHE_FILE, beside / CACHE_FILE)

@@ -20,6 +20,7 @@ from bot.live import Live
 from bot.messages import ChannelName, HandOff, Inbound, Lease, Serving, Silent
 from bot.news import News
 from bot.policy import Policy
+from bot.stages import Stages
 from nlp.types import Analysis, Draft
 from storage import analyses, conversations, suggestions, work
 from storage.database import Database, Transaction
@@ -31,8 +32,16 @@ from storage.records import Conversation as Stored
 class Conversation:
     """Messages in, decisions out. One instance serves every conversation of a node."""
 
-    def __init__(self, db: Database, serving: Serving, policy: Policy, live: Live) -> None:
+    def __init__(
+        self,
+        db: Database,
+        serving: Serving,
+        policy: Policy,
+        live: Live,
+        stages: Stages | None = None,
+    ) -> None:
         self._db = db
+        self._stages = stages
         self._serving = serving
         self._policy = policy
         self._news = News(db, live)
@@ -83,7 +92,7 @@ class Conversation:
         if case is None:
             await self._drop(item)
             return
-        async with self._serving.lease() as brain:
+        async with self._serving.lease() if self._stages is None else self._stages.lease(item) as brain:
             analysis = await self._understand(case, brain)
             hand_off = case.policy.triage(analysis, case.context())
             if hand_off is not None:
@@ -95,6 +104,8 @@ class Conversation:
         candidates = casefile.candidate_records(drafts)
         entry = Entry(item, case, brain.version, decision, candidates, _milliseconds(started), alone)
         self._deliver(await self._db.write(entry.record))
+        if self._stages is not None and not case.overtaken and case.policy.wants_drafts(analysis):
+            self._stages.drafted(case)
 
     async def give_up(self, item: WorkItem, why: str) -> None:
         """End work that failed too often: agents see the message without drafts; nothing is lost."""
@@ -229,6 +240,8 @@ class Conversation:
             self._news.suggestions(conversation_id, None)
         self._tell(received)
         self.turned(turn)
+        if self._stages is not None:
+            self._stages.stir()
         return received
 
     async def note(self, conversation_id: UUID, account: Account, text: str, client_msg_id: str) -> Received:

@@ -14,7 +14,10 @@ from typing import Any
 
 from bot.models import chosen_version
 from bot.settings import DATABASE_FILE, Settings, unknown_variables
+from bot.stages import megabytes
 from nlp.errors import NlpError
+from nlp.registry import Registry
+from storage import stages
 from storage.database import Database
 from storage.errors import StorageError
 
@@ -53,7 +56,7 @@ async def _run(settings: Settings, _: argparse.Namespace) -> dict[str, Any]:
         _cookies,
     ]
     found = [await asyncio.to_thread(check, settings) for check in checks]
-    found.insert(1, await _database(settings))
+    found[1:1] = await _database(settings)
     return {"ok": all(finding.ok for finding in found), "checks": [finding.document() for finding in found]}
 
 
@@ -72,19 +75,39 @@ def _data_dir(settings: Settings) -> Finding:
     return Finding("data folder", True, "writable, for us alone")
 
 
-async def _database(settings: Settings) -> Finding:
+async def _database(settings: Settings) -> list[Finding]:
     if not settings.database_url and not await asyncio.to_thread(_has_file, settings):
-        return Finding("database", True, f"SQLite {sqlite3.sqlite_version}, not made yet")
+        return [Finding("database", True, f"SQLite {sqlite3.sqlite_version}, not made yet")]
     try:
         db = await Database.open(settings.database, migrate=False)
     except StorageError:
-        return Finding("database", False, "can't be opened", "check DESKHAND_DATABASE_URL and that it runs")
+        advice = "check DESKHAND_DATABASE_URL and that it runs"
+        return [Finding("database", False, "can't be opened", advice)]
     try:
-        revision = await db.revision()
+        revision, tried = await db.revision(), await _candidate(db, settings)
     finally:
         await db.close()
     kind = f"SQLite {sqlite3.sqlite_version}" if db.dialect == "sqlite" else "PostgreSQL"
-    return Finding("database", True, f"{kind}, revision {revision or 'none'}")
+    return [Finding("database", True, f"{kind}, revision {revision or 'none'}"), *tried]
+
+
+async def _candidate(db: Database, settings: Settings) -> list[Finding]:
+    """A candidate that is tried costs the memory of a second version on every node."""
+    try:
+        async with db.read() as tx:
+            stage = await stages.running(tx)
+    except StorageError:
+        return []  # a database that was not migrated yet
+    if stage is None:
+        return []
+    registry = Registry(settings.data_dir / "models")
+    size = await asyncio.to_thread(megabytes, registry, stage.version)
+    where = "in shadow" if stage.kind == "shadow" else "a canary"
+    if size is None:
+        advice = "put its folder back, or stop it on the page Models"
+        return [Finding("candidate", False, f"{stage.version} is {where}, and isn't here", advice)]
+    said = f"{stage.version} is {where}: a second version is loaded, {size} MB and what libraries add"
+    return [Finding("candidate", True, said)]
 
 
 def _has_file(settings: Settings) -> bool:

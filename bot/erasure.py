@@ -21,6 +21,7 @@ from uuid import UUID
 from bot import new_intents
 from bot.brains import ERASED_KEY
 from bot.messages import Actor
+from bot.models import INDEX, INDEX_BESIDE
 from storage import audit, erasure, model_versions, settings_store, training_runs
 from storage.database import Database, Transaction
 from storage.erasure import Place, Theirs
@@ -126,7 +127,8 @@ def forget_files(data_dir: Path, theirs: Theirs) -> Files:
         names |= {forgetting.digest(said)} if said else set()
     items = names | {str(one) for one in theirs.replies}
     tainted = forgetting.forget(data_dir / "models", items)
-    forgetting.forget_cache(data_dir / "index", items)
+    for cache in (INDEX, INDEX_BESIDE):
+        forgetting.forget_cache(data_dir / cache, items)
     return Files(_remove_snapshots(data_dir / "training", names), tainted)
 
 

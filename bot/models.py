@@ -10,6 +10,7 @@ import filecmp
 import importlib
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 from bot import demo_shop
 from bot.settings import Settings
@@ -21,6 +22,9 @@ from storage.database import Database
 from storage.records import ReplyPair
 
 LoadBrain = Callable[[], Brain]
+
+INDEX, INDEX_BESIDE = "index", "index-beside"
+"""Folders of the index cache: of the version that serves, and of one that is loaded beside it."""
 
 AT_FIRST = 600
 """Articles and past replies that are read before suggestions begin, a quarter to a whole minute's work by the
@@ -39,9 +43,17 @@ def chosen_version(settings: Settings, name: str | None = None) -> Version:
 
 
 async def shipped_loader(
-    db: Database, settings: Settings, *, demo: bool = False, name: str | None = None
+    db: Database,
+    settings: Settings,
+    *,
+    demo: bool = False,
+    name: str | None = None,
+    cache: Path | None = None,
 ) -> LoadBrain:
-    """The loader of version `name`, or of the chosen one, with the shop's knowledge as it is now."""
+    """The loader of version `name`, or of the chosen one, with the shop's knowledge as it is now.
+
+    `cache` is the folder of its index, where it isn't the one of the version that serves.
+    """
     # It takes seconds to import: meanwhile storage is read, and pages are served.
     libraries = asyncio.create_task(asyncio.to_thread(importlib.import_module, "nlp.pipeline"))
     items = [*await _articles(db), *await _replies(db)]
@@ -54,11 +66,10 @@ async def shipped_loader(
         from nlp.pipeline import Pipeline
 
         brought = Knowledge(facts, products, items)
-        cache = settings.data_dir / "index"
         return Pipeline.load(
             version,
             brought,
-            cache=cache,
+            cache=cache or settings.data_dir / INDEX,
             device=settings.device,
             manner=manner(settings),
             shop=demo_shop.FOLDER if demo and chooses_for_any_shop(version) else None,

@@ -79,6 +79,11 @@ class NewIntents:
         await self.refresh()
         return lambda: named.around(load())
 
+    def reading_too(self, load: LoadBrain) -> LoadBrain:
+        """The loader of a second brain that reads with the same named intents."""
+        named = self._named
+        return load if named is None else lambda: named.around(load())
+
     async def refresh(self) -> None:
         """Learn the named intents again where they have changed."""
         if self._named is None:

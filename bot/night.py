@@ -3,8 +3,8 @@
 A round is a row. One node takes it, freezes a snapshot of the log, and starts `deskhand train` on it with
 low priority, so that customers are answered meanwhile; what it says of its progress goes into the row. A
 round whose node was lost, or that was stopped with the server, goes on where it stood. When it ends, the
-version is a candidate or refused, with the gate's reasons; where an admin chose so, a candidate goes live by
-itself.
+version is a candidate or refused, with the gate's reasons; where an admin chose so, a candidate is tried
+beside the version that serves, or goes live by itself.
 Knows rows, processes and the schedule; nothing of training.
 """
 
@@ -25,9 +25,10 @@ from typing import Any, Literal
 
 from bot.messages import Actor
 from bot.promotion import Promotion, summary
-from bot.schedule import Schedule, due
+from bot.schedule import SCHEDULE_KEY, Schedule, due
 from bot.settings import Settings
 from bot.snapshot import FILE, Snapshot, freeze
+from bot.stages import Stages
 from storage import audit, learnable, model_versions, settings_store, training_runs
 from storage.database import Database, Transaction
 from storage.errors import Conflict
@@ -35,7 +36,6 @@ from storage.records import TrainingRun
 
 log = logging.getLogger(__name__)
 
-SCHEDULE_KEY = "training.schedule"
 TICK, LOOK = 5.0, 1.0
 """Seconds between two looks for a round, and at one that runs."""
 LOST_SECONDS = 180.0
@@ -61,11 +61,13 @@ class NightShift:
         db: Database,
         settings: Settings,
         promotion: Promotion,
+        stages: Stages,
         *,
         node: str,
         command: Command | None = None,
     ) -> None:
-        self._db, self._settings, self._promotion = db, settings, promotion
+        self._db, self._settings = db, settings
+        self._promotion, self._stages = promotion, stages
         self._node, self._command = node, command
         self._task: asyncio.Task[None] | None = None
         self._folder = settings.data_dir / "training"
@@ -191,11 +193,18 @@ class NightShift:
             return await read_schedule(tx)
 
         schedule = await self._db.write(work)
-        if gate["passed"] and schedule.promote == "gate":
-            try:
+        if gate["passed"]:
+            await self._goes_on(name, schedule)
+
+    async def _goes_on(self, name: str, schedule: Schedule) -> None:
+        """What an admin has chosen for a version that the gate lets through."""
+        try:
+            if schedule.promote == "gate":
                 await self._promotion.promote(name, SCHEDULER, "the gate let it through")
-            except Conflict as error:
-                log.warning("%s was not promoted: %s", name, error)
+            elif schedule.promote != "ask":
+                await self._stages.begin("shadow", name, SCHEDULER)
+        except Conflict as error:
+            log.warning("%s waits for an admin: %s", name, error)
 
 
 async def read_schedule(tx: Transaction) -> Schedule:

@@ -11,7 +11,9 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 When = Literal["off", "nightly", "weekly"]
-Promote = Literal["ask", "gate"]
+Promote = Literal["ask", "shadow", "stages", "gate"]
+SCHEDULE_KEY = "training.schedule"
+"""The setting that holds what an admin has chosen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,8 @@ class Schedule:
     minutes: float = 45.0
     """How long a round may take."""
     promote: Promote = "ask"
-    """Whether a version that the gate lets through goes live by itself, or waits for an admin."""
+    """What becomes of a version that the gate lets through: it waits for an admin ("ask"), is tried in shadow
+    and then waits, goes through all stages and then live by itself, or goes live at once ("gate")."""
     since: str = ""
     """When this was chosen, ISO 8601: hours before it were never missed."""
 

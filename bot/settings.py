@@ -49,6 +49,8 @@ class Settings:
     import_megabytes: Annotated[
         int, "Largest file of transcripts that admins may upload; gzip may unpack to ten times that."
     ] = 2048
+    shadow_percent: Annotated[int, "Of 100 messages, for how many a candidate in shadow drafts unseen."] = 25
+    canary_percent: Annotated[int, "Of 100 conversations, how many a candidate serves as a canary."] = 10
     workers: Annotated[int, "How many conversations are worked on at once."] = 16
     log_level: Annotated[str, "debug, info, warning or error."] = "info"
     metrics_token: Annotated[str, "Bearer token of /metrics; empty means direct local requests only."] = ""
@@ -72,6 +74,8 @@ class Settings:
         _between("port", self.port, 0, 65535)
         _between("review_percent", self.review_percent, 1, 100)
         _between("import_megabytes", self.import_megabytes, 1, 1_000_000)
+        _between("shadow_percent", self.shadow_percent, 1, 100)
+        _between("canary_percent", self.canary_percent, 1, 50)
         _between("drain_seconds", self.drain_seconds, 0, 5)
         for name in ("workers", "session_idle_hours", "session_days", "sign_in_tries"):
             _between(name, getattr(self, name), 1, 10_000)

@@ -4,7 +4,8 @@ Readings and drafts wait in two queues; one thread takes whatever has come in as
 readings first, since a person is looking at them already. A failure reaches every waiter of its
 batch. While nothing waits, the brain reads what it does not know yet of the shop. A swap loads and
 warms the new brain off the loop, changes one reference, and lets what was leased finish on the old
-one. Knows the Brain protocol and nothing of what is inside.
+one. A second brain may be loaded beside it: it can be leased like the first, and it works on the side,
+which is done only while nobody waits. Knows the Brain protocol and nothing of what is inside.
 """
 
 from __future__ import annotations
@@ -16,15 +17,19 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from nlp.errors import NlpError
 from nlp.types import Analysis, Brain, Draft, ReplyRequest
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 PATIENCE = 10.0
 """Seconds after which the brain reads on although customers wait: a busy shop has the most to remember."""
+MOST_ASIDE = 8
+"""Work on the side that may wait; what comes on top of it is turned away."""
 
 
 class NotLoaded(NlpError):
@@ -48,8 +53,14 @@ class _Lane:
         self.brain = brain
         self.readings: list[_Job] = []
         self.drafts: list[_Job] = []
-        self.read_on_at = 0.0
+        self.asides: list[_Job] = []
+        self.served_at = self.read_on_at = 0.0
         self.stuck = self.resting = False
+
+    @property
+    def owes(self) -> bool:
+        """Does somebody wait for it?"""
+        return bool(self.readings or self.drafts)
 
     def has_to_read(self, busy: bool) -> bool:
         """Is it time for the brain to read on?"""
@@ -102,6 +113,7 @@ class Serving:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="model")
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="model-loader")
         self._lane: _Lane | None = None
+        self._guest: _Lane | None = None
         self._busy: list[_Lane] = []
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -124,6 +136,11 @@ class Serving:
         return self._lane.brain.version if self._lane else None
 
     @property
+    def guest(self) -> str | None:
+        """The version that is loaded beside the one that serves."""
+        return self._guest.brain.version if self._guest else None
+
+    @property
     def unread(self) -> int:
         """Replies and articles of the shop that new suggestions don't know yet."""
         return self._lane.brain.unread if self._lane else 0
@@ -138,23 +155,43 @@ class Serving:
 
         The old one does not read on meanwhile: both keep what they have read in the same place.
         """
+        lane = _Lane(await self._loaded(load))
+        if self._lane is not None:
+            self._busy.append(self._lane)
+        self._lane = lane
+        self._wake.set()
+        if self._task is None:
+            self._task = asyncio.create_task(self._run(), name="model-serving")
+
+    async def seat(self, load: Callable[[], Brain]) -> None:
+        """Load a second brain off the loop in an earlier one's place, which stays where `load` raises."""
+        lane = _Lane(await self._loaded(load))
+        self.unseat()
+        self._guest = lane
+        if self._lane is not None:
+            self._lane.resting = False
+        self._wake.set()
+
+    def unseat(self) -> None:
+        """Let the second brain go; what was leased finishes on it, what it had on the side is dropped."""
+        guest, self._guest = self._guest, None
+        if guest is not None:
+            _cancel(guest.asides)
+            if guest.owes:
+                self._busy.append(guest)
+
+    async def _loaded(self, load: Callable[[], Brain]) -> Brain:
         loop, old = asyncio.get_running_loop(), self._lane
         if old is not None:
             old.resting = True
             await loop.run_in_executor(self._thread, _nothing)  # behind a slice that it is reading
         try:
-            brain = await loop.run_in_executor(self._loader, load)
+            return await loop.run_in_executor(self._loader, load)
         except BaseException:
             if old is not None:
                 old.resting = False
                 self._wake.set()
             raise
-        if self._lane is not None:
-            self._busy.append(self._lane)
-        self._lane = _Lane(brain)
-        self._wake.set()
-        if self._task is None:
-            self._task = asyncio.create_task(self._run(), name="model-serving")
 
     @asynccontextmanager
     async def lease(self) -> AsyncIterator[LeasedBrain]:
@@ -163,13 +200,37 @@ class Serving:
             raise NotLoaded("the models are still loading")
         yield LeasedBrain(self, self._lane)
 
+    @asynccontextmanager
+    async def lease_guest(self) -> AsyncIterator[LeasedBrain]:
+        """The same of the second brain; raises NotLoaded where there is none."""
+        if self._guest is None:
+            raise NotLoaded("no second version is loaded")
+        yield LeasedBrain(self, self._guest)
+
+    async def aside(self, work: Callable[[Brain], T]) -> T:
+        """Have the second brain do something that nobody waits for, whenever nothing else is to be done.
+
+        Raises NotLoaded where there is none, Overloaded where enough of that waits already, and what
+        `work` raises; cancelled where the second brain is let go meanwhile.
+        """
+        lane = self._guest
+        if lane is None or self._task is None or self._task.done():
+            raise NotLoaded("no second version is loaded")
+        if len(lane.asides) >= MOST_ASIDE:
+            raise Overloaded("the models have no time for work on the side")
+        job = _Job(work, asyncio.get_running_loop().create_future())
+        lane.asides.append(job)
+        self._wake.set()
+        done: T = await job.result
+        return done
+
     async def submit(self, lane: _Lane, queue: list[_Job], item: Any) -> Any:
         """Queue one item on a lane and wait for its result."""
         if self._task is None or self._task.done():
             raise NotLoaded("serving has been closed")
         if self.queue_depth >= self._limit:
             raise Overloaded("too many messages are waiting for the models")
-        if lane is not self._lane and lane not in self._busy:
+        if lane not in self._lanes():
             self._busy.append(lane)
         job = _Job(item, asyncio.get_running_loop().create_future())
         queue.append(job)
@@ -182,51 +243,64 @@ class Serving:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         for lane in self._lanes():
-            for job in (*lane.readings, *lane.drafts):
-                job.result.cancel()
-        self._lane = None
+            _cancel([*lane.readings, *lane.drafts, *lane.asides])
+        self._lane = self._guest = None
         # Off the loop: a batch that runs is waited for, and others still have goodbyes to say.
         await asyncio.to_thread(self._thread.shutdown, wait=True, cancel_futures=True)
         await asyncio.to_thread(self._loader.shutdown, wait=True, cancel_futures=True)
 
     def _lanes(self) -> list[_Lane]:
-        return [*self._busy, *([self._lane] if self._lane else [])]
+        return [*self._busy, *(lane for lane in (self._lane, self._guest) if lane is not None)]
+
+    def _next(self) -> _Lane | None:
+        """The lane to serve next: readings before drafts, then whichever had its turn longest ago."""
+        owing = [lane for lane in self._lanes() if lane.owes]
+        return min(owing, key=lambda lane: (not lane.readings, lane.served_at), default=None)
 
     async def _run(self) -> None:
-        loop = asyncio.get_running_loop()
         while True:
-            lane = next((x for x in self._lanes() if x.readings or x.drafts), None)
-            if self._lane is not None and self._lane.has_to_read(busy=lane is not None):
-                await loop.run_in_executor(self._thread, self._lane.read_on)
-                continue
+            lane = self._next()
             # Who leases an older brain comes back with it: it is kept here while something waits for it.
-            self._busy = [one for one in self._busy if one.readings or one.drafts]
-            if lane is None:
+            self._busy = [one for one in self._busy if one.owes]
+            if lane is None and not await self._unasked():
                 self._wake.clear()
                 await self._wake.wait()
                 # Let everything that has just come in on this turn of the loop join the batch.
                 await asyncio.sleep(0)
-                continue
-            await self._batch(lane)
+            elif lane is not None and self._lane is not None and self._lane.has_to_read(busy=True):
+                await self._in_thread(self._lane.read_on)
+            elif lane is not None:
+                await self._batch(lane)
             del lane  # a brain that was swapped away goes now, not with the next batch
 
+    async def _unasked(self) -> bool:
+        """Something that nobody waits for: read on, or work on the side. False where there is nothing."""
+        for lane in (self._lane, self._guest):
+            if lane is not None and lane.has_to_read(busy=False):
+                await self._in_thread(lane.read_on)
+                return True
+        if self._guest is None or not self._guest.asides:
+            return False
+        job = self._guest.asides.pop(0)
+        if not job.result.done():
+            brain = self._guest.brain
+            await self._done([job], lambda items: [items[0](brain)])
+        return True
+
     async def _batch(self, lane: _Lane) -> None:
-        """Work off what waits for one lane; a failure reaches every waiter."""
         jobs, drafts = lane.next_batch(self._most_readings, self._most_drafts)
+        lane.served_at = time.monotonic()
         jobs = [job for job in jobs if not job.result.done()]
-        if not jobs:
-            return
-        work: Callable[[Sequence[Any]], Sequence[Any]] = (
-            lane.brain.suggest if drafts else lane.brain.understand
-        )
+        if jobs:
+            await self._done(jobs, lane.brain.suggest if drafts else lane.brain.understand)
+
+    async def _done(self, jobs: Sequence[_Job], work: Callable[[Sequence[Any]], Sequence[Any]]) -> None:
+        """Do some jobs in the model thread and give each its result, or all the failure."""
         try:
-            results = await asyncio.get_running_loop().run_in_executor(
-                self._thread, work, [job.item for job in jobs]
-            )
+            results = await self._in_thread(work, [job.item for job in jobs])
             answered = list(zip(jobs, results, strict=True))
         except asyncio.CancelledError:
-            for job in jobs:
-                job.result.cancel()
+            _cancel(jobs)
             raise
         except Exception as error:  # whatever a model raises belongs to those who wait for it
             log.warning("a batch of %d failed: %s", len(jobs), type(error).__name__)
@@ -236,9 +310,17 @@ class Serving:
                 if not job.result.done():
                     job.result.set_result(result)
 
+    async def _in_thread(self, work: Callable[..., T], *given: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work, *given)
+
 
 def _nothing() -> None:
     """Work that only waits for its turn."""
+
+
+def _cancel(jobs: Sequence[_Job]) -> None:
+    for job in jobs:
+        job.result.cancel()
 
 
 def _fail(jobs: Sequence[_Job], error: Exception) -> None:

@@ -26,7 +26,7 @@ from storage.schema import (
     vectors,
     work,
 )
-from storage.schema_admin import audit, named_intent_examples
+from storage.schema_admin import audit, named_intent_examples, shadow_drafts
 from storage.transaction import Transaction
 
 ACTION: Final = "customer_erased"
@@ -143,6 +143,7 @@ _TABLES: Final = (
     outbox,
     work,
     named_intent_examples,
+    shadow_drafts,
 )
 
 

@@ -22,6 +22,9 @@ from storage.records_admin import Opening as Opening
 from storage.records_admin import ReplyPair as ReplyPair
 from storage.records_admin import RunState as RunState
 from storage.records_admin import SignInSession as SignInSession
+from storage.records_admin import Stage as Stage
+from storage.records_admin import StageKind as StageKind
+from storage.records_admin import StageState as StageState
 from storage.records_admin import TrainingRun as TrainingRun
 from storage.records_admin import Upload as Upload
 from storage.records_admin import UploadState as UploadState
@@ -187,6 +190,8 @@ Verdict = Literal["right", "wrong"]
 
 SMALL_EDIT = 0.1
 """Up to this edit distance an edited draft counts as acceptable: a name, a comma, a kinder word."""
+HEAVY_EDIT = 0.5
+"""From this edit distance on an edited draft counts as the agent's own words: more than half of it went."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ from uuid import UUID
 
 AccountRole = Literal["agent", "admin", "viewer"]
 VersionState = Literal["candidate", "live", "retired", "refused"]
+StageKind = Literal["shadow", "canary"]
+StageState = Literal["running", "passed", "returned", "stopped"]
 RunState = Literal["queued", "running", "published", "refused", "failed"]
 UploadState = Literal["surveying", "surveyed", "running", "done", "failed", "cancelled"]
 
@@ -176,6 +178,30 @@ class Upload:
     alive_at: datetime | None
     created_at: datetime
     finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What a candidate goes through before it may go live: drafting unseen, or serving a few.
+
+    `share` is of messages in shadow, of conversations as a canary, 0..1. It ends as "passed" where it went on
+    to the next stage or live, "returned" where its figures ended it, "stopped" where somebody did. `looks`
+    counts how often it was judged; `ready_at` is since when its figures would let it go on.
+    """
+
+    id: UUID
+    kind: StageKind
+    version: str
+    champion: str
+    share: float
+    state: StageState
+    reason: str | None
+    requested_by: UUID | None
+    looks: int
+    errors: int
+    created_at: datetime
+    ready_at: datetime | None
+    ended_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

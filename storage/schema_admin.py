@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, Table, Uuid
+from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKey, Index, Integer, Table, Uuid
 
 from storage.columns import (
     Json,
@@ -126,6 +126,55 @@ imports = Table(
     index_where("uq_imports_working", "working", "working", unique=True),
     index_where("ix_imports_kept", "kept", "created_at"),
     one_of("state", "surveying", "surveyed", "running", "done", "failed", "cancelled"),
+)
+
+# what a candidate goes through between the gate and promotion
+stages = Table(
+    "stages",
+    metadata,
+    id_column(),
+    words("kind", 16),
+    words("version", 200),
+    # the version that served when it began, and that it is compared with
+    words("champion", 200),
+    Column("share", Float(), nullable=False),
+    words("state", 16),
+    words("reason", 2_000, null=True),
+    reference("requested_by", "accounts", gone="SET NULL", null=True),
+    # how often it was judged: each further look comes at twice as many cases
+    Column("looks", Integer(), nullable=False),
+    # messages on which its models failed
+    Column("errors", Integer(), nullable=False),
+    moment("created_at"),
+    moment("ready_at", null=True),
+    moment("ended_at", null=True),
+    Index(None, "created_at"),
+    # never two candidates at a time, whatever two admins press at once
+    index_where("uq_stages_running", "state = 'running'", "state", unique=True),
+    one_of("kind", "shadow", "canary"),
+    one_of("state", "running", "passed", "returned", "stopped"),
+)
+
+# what a candidate in shadow would have suggested, and how near it came to what was sent
+shadow_drafts = Table(
+    "shadow_drafts",
+    metadata,
+    Column("stage_id", Uuid(), ForeignKey("stages.id", ondelete="CASCADE"), primary_key=True),
+    Column("message_id", Uuid(), ForeignKey("messages.id", ondelete="CASCADE"), primary_key=True),
+    reference("conversation_id", "conversations"),
+    Column("drafts", Json(), nullable=False),
+    Column("latency_ms", Float(), nullable=False),
+    moment("created_at"),
+    moment("measured_at", null=True),
+    # did the agent write their own words, rather than take a draft?
+    Column("own", Boolean(), nullable=True),
+    Column("candidate_best", Float(), nullable=True),
+    Column("candidate_first", Float(), nullable=True),
+    Column("champion_best", Float(), nullable=True),
+    Column("champion_first", Float(), nullable=True),
+    Index(None, "message_id"),
+    Index(None, "conversation_id"),
+    index_where("ix_shadow_drafts_unmeasured", "measured_at IS NULL", "stage_id"),
 )
 
 # no foreign key to accounts: an entry outlives the account that it names

@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from training import intervals
-
-Values = NDArray[np.float64]
+from nlp.gains import Gain
+from nlp.gains import Values as Values
+from nlp.gains import gain as gain
 
 WORSE = 0.02
 """How much worse a group of questions, or the ranking, may be: two points, beyond chance."""
@@ -144,30 +144,6 @@ def decide(trial: Trial, leaks: Leaks | None, seed: int) -> Verdict:
             *_private(leaks),
         )
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Gain:
-    """Candidate less champion, with its interval."""
-
-    mean: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        return f"{self.mean:+.3f} ({self.low:+.3f} to {self.high:+.3f})"
-
-
-def gain(champion: Values, candidate: Values, conversations: Sequence[str], seed: int) -> Gain:
-    """The mean difference, and its 95 % interval by a bootstrap over conversations."""
-    difference = candidate - champion
-    names, of = np.unique(np.array(conversations), return_inverse=True)
-    sums = np.bincount(of, difference, len(names))
-    counts = np.bincount(of, minlength=len(names)).astype(np.float64)
-    low, high = intervals.bootstrap(
-        len(names), lambda rows: float(sums[rows].sum() / counts[rows].sum()), seed
-    )
-    return Gain(float(difference.mean()), low, high)
 
 
 def decisions_needed(share: float, points: float) -> int:

@@ -1,34 +1,17 @@
 """How far a measured figure may be off: percentile bootstrap over rows (Efron, 1979).
 
-Pure; Wilson's interval of a share is nlp.shares' and passed on here.
+Pure; the bootstrap is nlp.gains', Wilson's interval of a share nlp.shares', and both are passed on here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import NDArray
 
-from nlp.shares import LEVEL, Interval
+from nlp.gains import Rows as Rows
+from nlp.gains import bootstrap as bootstrap
+from nlp.shares import Interval
 from nlp.shares import of_share as of_share
-
-ROUNDS = 1000
-
-Rows = NDArray[np.intp]
-
-
-def bootstrap(count: int, figure: Callable[[Rows], float], seed: int) -> Interval:
-    """The central LEVEL of `figure` over ROUNDS draws of `count` rows with replacement.
-
-    `figure` gets row numbers (count,). Without rows the interval is (0, 0).
-    """
-    if count == 0:
-        return 0.0, 0.0
-    rng = np.random.default_rng(seed)
-    values = [figure(rng.integers(0, count, count)) for _ in range(ROUNDS)]
-    low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return float(low), float(high)
 
 
 def of_mean(values: NDArray[np.float64], seed: int) -> Interval:

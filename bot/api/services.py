@@ -19,6 +19,7 @@ from bot.new_intents import NewIntents
 from bot.passwords import Passwords
 from bot.promotion import Promotion
 from bot.settings import Settings
+from bot.stages import Stages
 from nlp.serving import Serving
 from storage.database import Database
 
@@ -54,6 +55,7 @@ class Services:
     brains: Brains
     promotion: Promotion
     comparison: Comparison
+    stages: Stages
     serving: Serving
     live: Live
     passwords: Passwords

@@ -43,7 +43,7 @@ class Schedule(Shape):
     weekday: int
     after_reviewed: int | None
     minutes: float
-    promote: Literal["ask", "gate"]
+    promote: Literal["ask", "shadow", "stages", "gate"]
     since: str
 
 

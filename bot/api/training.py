@@ -22,8 +22,8 @@ from bot.api.routing import Body, Call, NoBody, NoQuery, Query, Routes, SafeStr,
 from bot.api.services import services
 from bot.api.signin import note
 from bot.messages import Actor
-from bot.night import SCHEDULE_KEY, read_schedule
-from bot.schedule import Schedule
+from bot.night import read_schedule
+from bot.schedule import SCHEDULE_KEY, Schedule
 from storage import learnable, model_versions, settings_store, training_runs
 from storage.database import Transaction
 from storage.errors import Conflict
@@ -50,7 +50,7 @@ class NewSchedule(Body):
     weekday: Annotated[int, Field(ge=0, le=6)] = 6
     after_reviewed: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     minutes: Minutes = 45.0
-    promote: Literal["ask", "gate"] = "ask"
+    promote: Literal["ask", "shadow", "stages", "gate"] = "ask"
 
 
 class Chosen(Body):
@@ -183,9 +183,9 @@ async def promote_model(call: Call[Chosen, NoQuery]) -> web.StreamResponse:
     """Answered when it serves; 409, with the reason, where it can't: then the old one serves on."""
     desk = services(call.request)
     try:
-        live = await desk.promotion.promote(call.body.version, _actor(call.account))
+        live = await desk.promotion.promote(call.body.version, actor(call.account))
     except Conflict as error:
-        raise errors.Conflict(_sentence(error)) from None
+        raise errors.Conflict(sentence(error)) from None
     return answer({"version": version_view(live)})
 
 
@@ -200,9 +200,9 @@ async def promote_model(call: Call[Chosen, NoQuery]) -> web.StreamResponse:
 async def roll_back_model(call: Call[NoBody, NoQuery]) -> web.StreamResponse:
     """Answered when it serves; 409 where there is none to go back to."""
     try:
-        live = await services(call.request).promotion.roll_back(_actor(call.account))
+        live = await services(call.request).promotion.roll_back(actor(call.account))
     except Conflict as error:
-        raise errors.Conflict(_sentence(error)) from None
+        raise errors.Conflict(sentence(error)) from None
     return answer({"version": version_view(live)})
 
 
@@ -239,15 +239,17 @@ async def _written(call: Call[Any, Any], work: Any) -> TrainingRun:
     try:
         run: TrainingRun = await services(call.request).db.write(work)
     except Conflict as error:
-        raise errors.Conflict(_sentence(error)) from None
+        raise errors.Conflict(sentence(error)) from None
     return run
 
 
-def _actor(account: Account) -> Actor:
+def actor(account: Account) -> Actor:
+    """Who did it, for the audit log."""
     return Actor(account.email, account.id)
 
 
-def _sentence(error: Exception) -> str:
+def sentence(error: Exception) -> str:
+    """An error's message as a sentence."""
     said = str(error)
     return f"{said[:1].upper()}{said[1:]}."
 

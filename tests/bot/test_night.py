@@ -16,16 +16,17 @@ from bot import night
 from bot.brains import Brains
 from bot.messages import Actor
 from bot.new_intents import NewIntents
-from bot.night import SCHEDULE_KEY, NightShift
+from bot.night import NightShift
 from bot.promotion import Promotion
-from bot.schedule import Schedule
+from bot.schedule import SCHEDULE_KEY, Schedule
 from bot.settings import Settings
+from bot.stages import Stages
 from nlp.registry import STARTER, Registry
 from nlp.serving import Serving
-from storage import audit, model_versions, settings_store, training_runs
+from storage import audit, model_versions, settings_store, stages, training_runs
 from storage.database import Database
 from storage.errors import Conflict
-from storage.records import TrainingRun
+from storage.records import Stage, TrainingRun
 from tests.bot.house import House
 from tests.fakes import FakeBrain
 
@@ -52,12 +53,14 @@ async def shift(house: House, settings: Settings, behaviour: str) -> AsyncIterat
     promotion = Promotion(house.db, settings, brains)
     await promotion.begin()
     command = (sys.executable, "-m", "tests.bot.fake_trainer", behaviour)
-    working = NightShift(house.db, settings, promotion, node="test", command=command)
+    between = Stages(house.db, settings, serving, brains, promotion)
+    working = NightShift(house.db, settings, promotion, between, node="test", command=command)
     working.start()
     try:
         yield promotion
     finally:
         await working.stop()
+        await between.close()
         await brains.close()
         await named.close()
         await serving.close()
@@ -139,6 +142,26 @@ async def test_what_the_gate_lets_through_goes_live_by_itself_where_an_admin_cho
                 await asyncio.sleep(0.05)
     assert found == {STARTER: "retired", run.version: "live"}
     assert Registry(settings.data_dir / "models").current_name() == run.version
+
+
+async def test_what_the_gate_lets_through_is_tried_in_shadow_where_an_admin_chose_so(
+    house: House, settings: Settings
+) -> None:
+    chosen = Schedule(promote="shadow").told()
+    await house.db.write(lambda tx: settings_store.put_setting(tx, SCHEDULE_KEY, chosen))
+    async with shift(house, settings, "better") as promotion:
+        await promotion._brains.load()
+        run = await ended(house.db, await ask(house.db))
+        async with asyncio.timeout(30):
+            while (found := await running(house.db)) is None:
+                await asyncio.sleep(0.05)
+    assert (found.kind, found.version, found.champion) == ("shadow", run.version, "fake-1")
+    assert (await states(house.db))[str(run.version)] == "candidate"
+
+
+async def running(db: Database) -> Stage | None:
+    async with db.read() as tx:
+        return await stages.running(tx)
 
 
 async def test_a_trainer_that_complains_is_heard(house: House, settings: Settings) -> None:

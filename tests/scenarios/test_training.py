@@ -107,7 +107,7 @@ async def test_the_schedule_is_kept(house: House) -> None:
     await page.get_by_label("Rounds begin").select_option("weekly")
     await page.get_by_label("on", exact=True).select_option("Wednesday")
     await page.get_by_label("at", exact=True).select_option("03:00")
-    await page.get_by_label("A version that passes").select_option("goes live by itself")
+    await page.get_by_label("A version that passes").select_option("goes live by itself at once")
     await page.get_by_role("button", name="Save").click()
     await expect(page.locator("#following")).to_contain_text("Next:")
     await page.reload()

@@ -7,6 +7,7 @@ import { bars, chart } from "./charts.js";
 import { offer } from "./compare.js";
 import { badge, checks, figures, percent } from "./gate.js";
 import { notice } from "./notices.js";
+import { buttons, ended, watch } from "./stages.js";
 
 const STEPS = 20;
 
@@ -19,6 +20,7 @@ let busy = false;
 if (await enter(state)) {
   back.addEventListener("click", () => sure(back, "Really roll back", () => serve("/api/admin/models/rollback", {})));
   addEventListener("hashchange", unfold);
+  await watch({ card: document.getElementById("stage"), sure, changed: look, promote });
   await look();
   unfold();
 }
@@ -68,12 +70,14 @@ async function serve(path, body) {
   await look();
 }
 
+function promote(version) {
+  return serve("/api/admin/models/promote", { version });
+}
+
 function item(version) {
   const { metrics } = version;
-  const promote = el("button", { class: "button", type: "button" }, "Promote");
-  promote.addEventListener("click", () =>
-    sure(promote, "Really promote", () => serve("/api/admin/models/promote", { version: version.version })),
-  );
+  const live = el("button", { class: "button", type: "button" }, "Promote");
+  live.addEventListener("click", () => sure(live, "Really promote", () => promote(version.version)));
   const may = (version.state === "candidate" || version.state === "retired") && !version.tainted;
   const learned = metrics.conversations ? `learned from ${count(metrics.conversations, "conversation")}` : "";
   const told = [when(version.created_at), learned, version.parent && `tried against ${version.parent}`].filter(Boolean).join(" · ");
@@ -87,8 +91,9 @@ function item(version) {
       el("strong", {}, version.version),
       version.tainted && el("span", { class: "badge tainted" }, "learned from a customer who was erased"),
       el("span", { class: "soft" }, told),
-      may && promote,
+      el("span", { class: "verbs" }, buttons(version), may && live),
     ),
+    ended(version.version),
     metrics.suggestions && el("p", { class: "why" }, figures(metrics)),
     version.reason && el("p", { class: version.state === "refused" ? "why bad" : "why" }, version.reason),
     metrics.gate?.checks?.length > 0 && trial(version),

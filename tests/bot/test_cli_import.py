@@ -77,8 +77,10 @@ def test_what_can_not_be_done_is_told_in_one_line(
     data_dir: Path, capsys: Any, line: tuple[str, ...], said: str
 ) -> None:
     status, out, err = deskhand(data_dir, capsys, *line)
-    assert (status, out, err.count("\n")) == (1, "", 1)
-    assert err.startswith("deskhand: ") and said in err
+    # a slow machine has time to tell its progress
+    told = [words for words in err.splitlines() if not words.startswith("conversations read: ")]
+    assert (status, out, len(told)) == (1, "", 1)
+    assert told[0].startswith("deskhand: ") and said in told[0]
 
 
 @pytest.mark.parametrize(

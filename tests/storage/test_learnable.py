@@ -11,7 +11,7 @@ from sqlalchemy import update
 
 from storage import conversations, suggestions
 from storage.database import Database
-from storage.learnable import Learnable, learnable, reviewed_since
+from storage.learnable import Learnable, learnable, newest_learnable, reply_ids, reviewed_since
 from storage.schema import customers
 from storage.stamps import now
 
@@ -125,3 +125,21 @@ async def test_what_was_reviewed_since_a_time_is_counted_by_conversation(
     async with db.read() as tx:
         assert await reviewed_since(tx, now() - timedelta(hours=1)) == 1
         assert await reviewed_since(tx, now() + timedelta(hours=1)) == 0
+
+
+async def test_the_newest_come_first_and_their_replies_are_known_by_id(
+    db: Database, new_customer: Any, say: Any
+) -> None:
+    ids, replies = [], []
+    for number in range(3):
+        asked = await say(db, (await new_customer(db)).id, f"Question {number}?")
+        ids.append(asked.conversation.id)
+        for text in ("A moment.", f"Answer {number}."):
+            sent = {"conversation_id": ids[-1], "kind": "agent", "text": text}
+            replies.append((await db.write(lambda tx, s=sent: conversations.post(tx, **s))).message.id)
+    async with db.read() as tx:
+        newest = await newest_learnable(tx, None, 2)
+        rest = await newest_learnable(tx, newest[-1].id, 2)
+        found = await reply_ids(tx, ids[:2])
+    assert [one.id for one in (*newest, *rest)] == ids[::-1]
+    assert set(found) == set(replies[:4])

@@ -1,6 +1,6 @@
 """Versions swapped while customers write: 20 promotions and roll-backs under 20 messages a second.
 
-A real server on a shop of 60 past conversations and two published versions, both the starter's weights, the
+A real server on a shop of 40 past conversations and two published versions, both the starter's weights, the
 second with another score, so that each candidate tells by its score and features which version made it.
 Customers post at a fixed rate whether or not answers come; an admin promotes the second version and rolls
 back, again and again. Then every stored suggestion is held against the version that it names: all its
@@ -47,7 +47,7 @@ from storage.database import Database
 
 PORT = 8096
 URL = f"http://127.0.0.1:{PORT}"
-RATE, VISITORS, PAST = 20.0, 2_000, 60
+RATE, VISITORS, PAST = 20.0, 1_000, 40
 EMAIL, PASSWORD = "bench@demo.example", "correct-horse-battery"
 NAMES = ("2026-11-29-1", "2026-11-29-2")
 PAUSE = 2.0
@@ -57,6 +57,8 @@ DRAIN = 20.0
 LEASED = 2.0
 """Seconds after the begin of the work within which its version was surely chosen."""
 SAME_SCORE = 1e-4
+PATIENCE = 60.0
+"""Seconds that a customer waits for an acknowledgement."""
 
 
 @dataclass(slots=True)
@@ -240,9 +242,9 @@ async def measured(folder: Path, target: Server, count: int, scores: dict[str, R
     load, swaps = Load(), Swaps([(NAMES[0], 0.0, 0.0)])
     headers = {"X-Deskhand": "1", "Origin": URL}
     jar = aiohttp.CookieJar(unsafe=True)
-    timeout = aiohttp.ClientTimeout(total=30)
+    timeout = aiohttp.ClientTimeout(total=PATIENCE)
     async with (
-        aiohttp.ClientSession(timeout=timeout) as visitors,
+        aiohttp.ClientSession(timeout=timeout, connector=aiohttp.TCPConnector(limit=0)) as visitors,
         aiohttp.ClientSession(headers=headers, cookie_jar=jar) as admin,
     ):
         sign_in = {"email": EMAIL, "password": PASSWORD}

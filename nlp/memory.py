@@ -15,20 +15,17 @@ import re
 import textwrap
 from collections import deque
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
-
 from nlp import slots
-from nlp.context import QUERY_WIDTH, WIDTH, query_vectors
+from nlp.context import query_vectors
 from nlp.errors import ModelError
+from nlp.index_file import CACHE_FILE, Made, load, save
 from nlp.passwords import masked
 from nlp.reading import Reader
 from nlp.recognisers import Catalogue, recognise
-from nlp.retrieval import Entry, Index, Vectors, passages
+from nlp.retrieval import Entry, Index, passages
 from nlp.types import Entity, Intent, KnowledgeItem, Role, Turn, asked_for
 
 log = logging.getLogger(__name__)
@@ -36,7 +33,6 @@ log = logging.getLogger(__name__)
 PLACES = frozenset(["address", "city", "company"])
 _LONG_NUMBER = re.compile(r"\+?\d(?:[ ()-]?\d){4,}")
 LOOKED_UP = {"date": "eta_date", "amount": "refund_amount"}
-CACHE_FILE = "index.safetensors"
 TITLE = 60
 """Characters of a past reply that stand for it where it has no title."""
 FORMAT = "10"
@@ -57,13 +53,6 @@ class Knowledge:
     items: Sequence[KnowledgeItem] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Made:
-    entry: Entry
-    key: Vectors
-    text: Vectors
-
-
 class IndexBuilder:
     """A shop's knowledge on its way into an index, read a part at a time; each part makes an index.
 
@@ -78,7 +67,7 @@ class IndexBuilder:
             for item in knowledge.items
         }
         self._names = list(items)
-        known = _load(cache) if cache else {}
+        known = load(cache) if cache else {}
         self._known = {name: known[name] for name in self._names if name in known}
         self._changed = len(self._known) != len(known)
         self._unread = deque(_spread(items, self._known))
@@ -106,7 +95,7 @@ class IndexBuilder:
         if not (self._cache and self._changed):
             return
         try:
-            _save(self._cache, self._known)
+            save(self._cache, self._known)
             self._changed = False
         except OSError as error:
             log.warning(
@@ -141,14 +130,14 @@ def _spread(items: Mapping[str, KnowledgeItem], known: Container[str]) -> list[t
     return [(name, item) for name, item in rows if name not in known]
 
 
-def _index(groups: Iterable[Sequence[_Made]]) -> Index:
+def _index(groups: Iterable[Sequence[Made]]) -> Index:
     parts = [part for found in groups for part in found]
     return Index([p.entry for p in parts], [p.key for p in parts], [p.text for p in parts])
 
 
 def load_index(folder: Path) -> Index:
     """An index as `build_index` kept it in a folder; raises ModelError where it can't be read."""
-    found = _load(folder)
+    found = load(folder)
     if not found:
         raise ModelError(f"{folder.name}/{CACHE_FILE} can't be read; publish the version again")
     return _index(found.values())
@@ -159,18 +148,14 @@ def load_without(folder: Path, names: Container[str]) -> Index:
 
     Empty where nothing is kept. It is what a question may lean on whose answer is known.
     """
-    parts = [part for group in _load(folder).values() for part in group]
-    keys: dict[str, list[Vectors]] = {}
-    for part in parts:
-        if part.entry.id in names:
-            keys.setdefault(part.entry.text, []).append(part.key)
-    left = [
-        part
-        for part in parts
-        if part.entry.id not in names
-        and all(float(part.key @ key) < COPY for key in keys.get(part.entry.text, ()))
-    ]
-    return _index([left])
+    parts = [part for group in load(folder).values() for part in group]
+    gone = [part for part in parts if part.entry.id in names]
+    return _index([[part for part in parts if not any(_copies(part, one) for one in gone)]])
+
+
+def _copies(one: Made, other: Made) -> bool:
+    same = (one.entry.kind, one.entry.text) == (other.entry.kind, other.entry.text)
+    return same and float(one.key @ other.key) > COPY
 
 
 def forget(folder: Path, names: Container[str]) -> list[str]:
@@ -179,7 +164,7 @@ def forget(folder: Path, names: Container[str]) -> list[str]:
     An item's id is a name, or begins with its conversation's and "/". An index that can't be read is removed.
     Returns the texts of the replies that are left.
     """
-    known = _load(folder)
+    known = load(folder)
     left = {
         item: group
         for item, group in known.items()
@@ -188,12 +173,12 @@ def forget(folder: Path, names: Container[str]) -> list[str]:
     if not left:
         (folder / CACHE_FILE).unlink(missing_ok=True)
     elif len(left) < len(known):
-        _save(folder, left)
+        save(folder, left)
     (folder / f"{CACHE_FILE}.new").unlink(missing_ok=True)
     return [one.entry.text for group in left.values() for one in group if one.entry.kind == "reply"]
 
 
-def _make(items: Sequence[KnowledgeItem], knowledge: Knowledge, reader: Reader) -> list[list[_Made]]:
+def _make(items: Sequence[KnowledgeItem], knowledge: Knowledge, reader: Reader) -> list[list[Made]]:
     """Entries and vectors of items, all texts read in batches."""
     found = _read([item for item in items if item.kind == "reply"], reader)
     catalogue = Catalogue(knowledge.products)
@@ -212,7 +197,7 @@ def _make(items: Sequence[KnowledgeItem], knowledge: Knowledge, reader: Reader) 
     headed = iter(embed(titled) if titled else ())
     rows = iter(
         [
-            _Made(entry, next(queries) if isinstance(turns, list) else next(headed), text)
+            Made(entry, next(queries) if isinstance(turns, list) else next(headed), text)
             for (entry, turns), text in zip(flat, texts, strict=True)
         ]
     )
@@ -380,39 +365,3 @@ def mentions(text: str, values: Mapping[str, str]) -> list[Entity]:
             for match in re.finditer(rf"(?<!\w){re.escape(form)}(?!\w)", text, re.IGNORECASE):
                 out.append(Entity(slot, match[0], match.start(), match.end(), value, 1.0, "catalogue"))
     return out
-
-
-def _load(folder: Path) -> dict[str, list[_Made]]:
-    """What the cache knows; a cache that can't be read is an empty one."""
-    made: dict[str, list[_Made]] = {}
-    try:
-        with safe_open(folder / CACHE_FILE, framework="numpy") as stored:
-            rows = json.loads(stored.metadata()["entries"])
-            texts, queries, headings = (stored.get_tensor(n) for n in ("texts", "queries", "headings"))
-        keys = {"reply": iter(queries), "article": iter(headings)}
-        for row, text in zip(rows, texts, strict=True):
-            name = row.pop("item")
-            row["intents"] = tuple(row["intents"])
-            made.setdefault(name, []).append(_Made(Entry(**row), next(keys[row["kind"]]), text))
-    except (OSError, ValueError, KeyError, TypeError, StopIteration, SafetensorError):
-        return {}
-    return made
-
-
-def _save(folder: Path, known: Mapping[str, Sequence[_Made]]) -> None:
-    """One file, renamed into place whole: entries and vectors can't come from two different times."""
-    folder.mkdir(parents=True, exist_ok=True)
-    rows = [{"item": name, **asdict(made.entry)} for name, group in known.items() for made in group]
-    parts = [made for group in known.values() for made in group]
-    vectors = {
-        "texts": _stacked([p.text for p in parts], WIDTH),
-        "queries": _stacked([p.key for p in parts if p.entry.kind == "reply"], QUERY_WIDTH),
-        "headings": _stacked([p.key for p in parts if p.entry.kind == "article"], WIDTH),
-    }
-    fresh = folder / f"{CACHE_FILE}.new"
-    save_file(vectors, fresh, metadata={"entries": json.dumps(rows)})
-    fresh.replace(folder / CACHE_FILE)
-
-
-def _stacked(rows: Sequence[Vectors], width: int) -> Vectors:
-    return np.stack(rows) if rows else np.zeros((0, width), dtype=np.float32)

@@ -59,9 +59,13 @@ def sqlite_writer(url: URL) -> Engine:
 
 
 def sqlite_readers(url: URL) -> AsyncEngine:
-    """Connections that can't write to a SQLite file."""
+    """Connections that can't write to a SQLite file; all are kept.
+
+    One beyond the pool's size would be opened and closed with its thread for each read, just when there is
+    most to do.
+    """
     engine = create_async_engine(
-        url, hide_parameters=True, pool_size=POOL_SIZE // 2, max_overflow=POOL_SIZE // 2, pool_timeout=10
+        url, hide_parameters=True, pool_size=POOL_SIZE, max_overflow=0, pool_timeout=10
     )
     _set_up(engine.sync_engine, writing=False)
     return engine

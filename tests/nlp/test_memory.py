@@ -10,7 +10,8 @@ import pytest
 from safetensors import safe_open
 
 from nlp.context import QUERY_WIDTH
-from nlp.memory import BLOCK, CACHE_FILE, IndexBuilder, Knowledge, build_index, mentions
+from nlp.index_file import CACHE_FILE
+from nlp.memory import BLOCK, IndexBuilder, Knowledge, build_index, mentions
 from nlp.retrieval import Index
 from nlp.types import Analysis, Entity, Evidence, KnowledgeItem, Turn
 from tests.fake_reader import FakeReader, reading

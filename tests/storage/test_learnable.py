@@ -12,7 +12,15 @@ from sqlalchemy import update
 from storage import conversations, suggestions
 from storage.database import Database
 from storage.exports import transcript_of
-from storage.learnable import Learnable, Shares, learnable, reviewed_since, shares
+from storage.learnable import (
+    Learnable,
+    Shares,
+    learnable,
+    newest_learnable,
+    reply_ids,
+    reviewed_since,
+    shares,
+)
 from storage.schema import customers
 from storage.stamps import now
 from storage.transcripts import uniform
@@ -201,3 +209,21 @@ async def test_the_log_is_counted_by_what_may_be_learned_from(
             not_eligible={"no_consent": 1, "only_automatic": 1, "no_agent_reply": 1},
         )
     assert len(await found(db)) == 2
+
+
+async def test_the_newest_come_first_and_their_replies_are_known_by_id(
+    db: Database, new_customer: Any, say: Any
+) -> None:
+    ids, replies = [], []
+    for number in range(3):
+        asked = await say(db, (await new_customer(db)).id, f"Question {number}?")
+        ids.append(asked.conversation.id)
+        for text in ("A moment.", f"Answer {number}."):
+            sent = {"conversation_id": ids[-1], "kind": "agent", "text": text}
+            replies.append((await db.write(lambda tx, s=sent: conversations.post(tx, **s))).message.id)
+    async with db.read() as tx:
+        newest = await newest_learnable(tx, None, 2)
+        rest = await newest_learnable(tx, newest[-1].id, 2)
+        found = await reply_ids(tx, ids[:2])
+    assert [one.id for one in (*newest, *rest)] == ids[::-1]
+    assert set(found) == set(replies[:4])

@@ -15,6 +15,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from bot.api.services import SERVICES, Services
 from bot.app import build_app
 from bot.cli_users import add_account
+from bot.models import LoadBrain
 from bot.settings import Settings
 from storage.records import Account, AccountRole
 from tests.fakes import FakeBrain
@@ -128,9 +129,14 @@ async def close_code(ws: ClientWebSocketResponse) -> int:
 
 @asynccontextmanager
 async def open_desk(
-    folder: Path, brain: FakeBrain | None = None, *, demo: bool = True, **settings: Any
+    folder: Path,
+    brain: FakeBrain | None = None,
+    *,
+    demo: bool = True,
+    load_brain: LoadBrain | None = None,
+    **settings: Any,
 ) -> AsyncIterator[Desk]:
-    """Start one with its own data folder and pages."""
+    """Start one with its own data folder and pages; `load_brain` is for who swaps brains."""
     pages = folder / "web"
     for name, text in _PAGES.items():
         (pages / name).parent.mkdir(parents=True, exist_ok=True)
@@ -138,7 +144,10 @@ async def open_desk(
     (folder / "secret.html").write_text("secret")
     used = brain or FakeBrain()
     app = build_app(
-        Settings(data_dir=folder / "data", **settings), load_brain=lambda: used, web_dir=pages, demo=demo
+        Settings(data_dir=folder / "data", **settings),
+        load_brain=load_brain or (lambda: used),
+        web_dir=pages,
+        demo=demo,
     )
     client = TestClient(TestServer(app))
     await client.start_server()

@@ -127,7 +127,7 @@ class Brains:
 def _share_index(index: Path, beside: Path) -> None:
     """What was read of the shop need not be read again for a second version; blocks."""
     # Imported here: it takes seconds.
-    from nlp.memory import CACHE_FILE
+    from nlp.index_file import CACHE_FILE
 
     if (index / CACHE_FILE).exists():
         beside.mkdir(parents=True, exist_ok=True)

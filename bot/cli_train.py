@@ -104,13 +104,20 @@ class Status:
         note.replace(self._path)
 
 
+_LEARNED = {
+    "augmentation": "customers' turns in other words",
+    "preference": "what agents preferred to drafts",
+    "acceptance": "what agents did with drafts, for the score",
+}
+
+
 def _lines(result: Result) -> str:
     replies = result["replies"]
     shown = {name: replies[name] for name in ("suggestions", "retrieval_only", "generation_only")}
     found = "\n".join(indented({"on conversations set aside": {"n": replies["n"], **shown}}, ""))
     name, gate = result["version"], result["gate"]
-    if gained := result.get("augmentation"):
-        found += "\n" + "\n".join(indented({"customers' turns in other words": gained}, ""))
+    learned = {what: result[name] for name, what in _LEARNED.items() if name in result}
+    found = "\n".join([found, *indented(learned, "")])
     lines = [found, *(f"{'passed' if one['passed'] else 'FAILED'}  {one['said']}" for one in gate["checks"])]
     if gate["passed"]:
         lines.append(f"published: {name}; `deskhand models promote {name}` makes it the one that serves")

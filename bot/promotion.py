@@ -95,6 +95,12 @@ async def _lived(tx: Transaction, current: str, *, first: bool = False) -> None:
         await model_versions.promote(tx, current, reason="as the models folder says")
 
 
+_TOLD = (
+    "gate", "champion", "conversations", "lessons", "echoes", "seconds", "seed", "finished",
+    "augmentation", "preference", "acceptance",
+)  # fmt: skip
+
+
 def summary(facts: Mapping[str, Any]) -> dict[str, Any]:
     """What the rows keep of a version's figures; everything is in its manifest."""
     replies = facts.get("replies")
@@ -104,7 +110,7 @@ def summary(facts: Mapping[str, Any]) -> dict[str, Any]:
     for name in ("n", "hit_at_1_of_10", "hit_at_1_of_100", "interval"):
         if name in figures:
             kept[name] = figures[name]
-    for name in ("gate", "champion", "conversations", "lessons", "echoes", "seconds", "seed", "finished"):
+    for name in _TOLD:
         if name in facts:
             kept[name] = facts[name]
     return kept

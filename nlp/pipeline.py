@@ -193,6 +193,14 @@ class Pipeline:
         pools = self._pools(self._cases(requests))
         return [Explained(tuple(pool.ranked(self._ranker, self._manner)), pool) for pool in pools]
 
+    def weighed(self, requests: Sequence[ReplyRequest], given: Sequence[Sequence[str]]) -> list[Pool]:
+        """What was found for each request with the given templates beside it, and nothing drafted: how drafts
+        of any version look to this one.
+        """
+        cases = self._cases(requests)
+        found = [[text for _, text in case.found] for case in cases]
+        return self._weigh(cases, [[*a, *b] for a, b in zip(found, given, strict=True)])
+
     def retrieved(self, requests: Sequence[ReplyRequest]) -> list[list[str]]:
         """Only what was found, best match first, as templates: quick, since nothing is drafted."""
         return [[text for _, text in case.found] for case in self._cases(requests)]
@@ -258,14 +266,18 @@ class Pipeline:
 
     def _pools(self, cases: Sequence[_Case]) -> list[Pool]:
         """All candidates of each case: found ones, and drafted ones that say something else."""
-        prompts = [c.prompt for c in cases]
         found = [[text for _, text in case.found] for case in cases]
-        drafted = self._generator.draft(prompts, [c.known for c in cases])
+        drafted = self._generator.draft([c.prompt for c in cases], [c.known for c in cases])
         texts = [
-            list(dict.fromkeys([*known, *(d.template for d in drafts if case.allows(d.template))]))
+            [*known, *(d.template for d in drafts if case.allows(d.template))]
             for case, known, drafts in zip(cases, found, drafted, strict=True)
         ]
-        logprobs = self._generator.logprobs(prompts, texts)
+        return self._weigh(cases, texts)
+
+    def _weigh(self, cases: Sequence[_Case], given: Sequence[Sequence[str]]) -> list[Pool]:
+        """Each case with these templates as its candidates."""
+        texts = [list(dict.fromkeys(group)) for group in given]
+        logprobs = self._generator.logprobs([c.prompt for c in cases], texts)
         flat = list(dict.fromkeys(text for group in texts for text in group))
         sentences, answers = self._sentences(flat), self._places(flat)
         return [

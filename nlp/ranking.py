@@ -144,6 +144,11 @@ class Ranker:
         }
         save_file(tensors, folder / FILE)
 
+    def with_odds(self, slope: float, shift: float) -> Ranker:
+        """The same order, where `slope` is above 0, with log-odds of slope * what they were + shift."""
+        scale = np.stack([self._mean, self._spread])
+        return Ranker(slope * self._weights, slope * self._bias + shift, scale, self.temperature)
+
     def explain(self) -> dict[str, float]:
         """The weight of each feature, standardised: what moves the score, and which way."""
         return {n: round(float(w), 3) for n, w in zip(Features.names(), self._weights, strict=True)}

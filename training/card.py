@@ -180,8 +180,7 @@ reply is first of 10 in {figures["hit_at_1_of_10"]:.3f}, of 100 in {figures["hit
 ## Limits
 
 - The readings (mood, entities, intents) are the starter's: English only.
-- The score says how near a suggestion is expected to come to what an agent would write, learned from what
-  agents wrote; it is no chance of being sent before agents have judged suggestions.
+{_promise(facts)}
 - One reference reply stands for all good ones, so the figures are lower than people's judgement.
 """
     (folder / "README.md").write_text(text, encoding="utf-8")
@@ -211,7 +210,7 @@ What follows is about the version that it began from, and holds for its other he
 
 def _also(facts: Mapping[str, Any]) -> str:
     """What only some rounds do."""
-    told = {"augmentation": _augmented, "preference": _preferred}
+    told = {"augmentation": _augmented, "preference": _preferred, "acceptance": _accepted}
     parts = [say(facts[name]) for name, say in told.items() if name in facts]
     return "".join(f"{part}\n\n" for part in parts)
 
@@ -244,6 +243,26 @@ def _left_out(unread: int) -> str:
     if not unread:
         return ""
     return f"For {unread:,} older conversations the minutes were too few: they were not read.\n"
+
+
+def _accepted(found: Mapping[str, Any]) -> str:
+    head = "## What the score promises\n\n"
+    if "auc_after" not in found:
+        return f"{head}It has learned nothing from what agents did with drafts: {found['why']}."
+    kept = "They teach the score." if found["used"] else f"They do not teach the score: {found['why']}."
+    return f"""{head}At {found["reviewed"]} moments set aside agents judged {found["drafts"]} drafts, and sent
+{found["sent"]:.0%}. Scored by what other conversations taught, with those judgements and without: calibration
+error {found["calibration_error_after"]:.3f} and {found["calibration_error_before"]:.3f}, log loss
+{found["log_loss_after"]:.3f} and {found["log_loss_before"]:.3f}, sent before not sent in
+{found["auc_after"]:.3f} and {found["auc_before"]:.3f} of pairs. {kept}"""
+
+
+def _promise(facts: Mapping[str, Any]) -> str:
+    if facts.get("acceptance", {}).get("used"):
+        return """- The score is the chance that an agent sends a draft as it is, by what they did with
+  earlier ones; drafts that were never shown are not among those."""
+    return """- The score says how near a suggestion is expected to come to what an agent would write,
+  learned from what agents wrote; it is no chance of being sent before agents have judged suggestions."""
 
 
 def _gate(champion: str, gate: Mapping[str, Any]) -> str:

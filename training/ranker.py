@@ -58,12 +58,19 @@ def fit_to_truths(pools: Sequence[Pool], truths: Vectors) -> Ranker:
     the share of its cosine.
     """
     temperature = best_temperature(pools, truths)
+    return fit_scorer(*near_rows(pools, truths, temperature), temperature)
+
+
+def near_rows(
+    pools: Sequence[Pool], truths: Vectors, temperature: float
+) -> tuple[list[Features], NDArray[np.float64]]:
+    """All candidates' features, and how near each came, 0..1."""
     rows: list[Features] = []
     near: list[float] = []
     for pool, truth in zip(pools, truths, strict=True):
         rows += pool.looked_at(temperature)[1]
         near += [max(0.0, float(one.vector @ truth)) for one in pool.candidates]
-    return fit_scorer(rows, np.array(near), temperature)
+    return rows, np.array(near)
 
 
 def best_temperature(pools: Sequence[Pool], truths: Vectors) -> float:

@@ -32,8 +32,9 @@ from nlp.ranking import Ranker
 from nlp.reading import Reader
 from nlp.recitation import Owned
 from nlp.registry import STARTER, Registry, Version
-from training import control, exposure, files, leaks, plan, reworded, trial
+from training import acceptance, control, exposure, files, leaks, plan, reworded, trial
 from training import evaluate_replies as asking
+from training.acceptance import Material
 from training.bases import Base, load_base
 from training.bench import PLAN, Bench
 from training.bench import Order as Order
@@ -43,7 +44,7 @@ from training.lessons import Shown, Taught, collect
 from training.measures import rounded
 from training.progress import Progress
 from training.questions import Question
-from training.ranker import blank, fit_to_truths
+from training.ranker import blank
 from training.replies import Judge
 from training.report import write_report
 from training.teaching import taught_matcher, tune_reply_model
@@ -91,7 +92,7 @@ def train(order: Order, registry: Registry, folder: Path, progress: Progress) ->
     champion = registry.get(order.champion)
     pupil = teach(order, registry, folder, progress)
     bench, taught, base = pupil.bench, pupil.taught, pupil.base
-    figures, found = measured(taught, champion, bench)
+    figures, accepted, found = measured(taught, champion, bench)
     given = given_away(pupil.shown, taught, order.base, registry, bench)
     verdict = decide(found, given, order.seed)
     plots = {**drawn(found, champion.name, order.seed), "loss": pupil.losses}
@@ -100,7 +101,7 @@ def train(order: Order, registry: Registry, folder: Path, progress: Progress) ->
     remember(taught, bench.reader, pupil.matcher, bench.made / "memory")
     steps = json.loads((folder / PLAN).read_text())
     facts = noted(order, base, taught, steps, figures)
-    facts = {**facts, **pupil.facts, "champion": champion.name}
+    facts = {**facts, **pupil.facts, "acceptance": accepted, "champion": champion.name}
     facts["gate"] = {**verdict.told(), "questions": found.n}
     return Candidate(bench.made, facts, plots)
 
@@ -134,7 +135,7 @@ def teach(order: Order, registry: Registry, folder: Path, progress: Progress) ->
     return Pupil(bench, base, taught, shown, matcher, losses, {**gained, **preferred})
 
 
-ALSO = ("augmentation", "preference")
+ALSO = ("augmentation", "preference", "acceptance")
 """Facts of a version that not every round has; each has a table in the report and a paragraph on the card."""
 
 
@@ -151,11 +152,11 @@ def parent_of(base: str, registry: Registry) -> Version:
 # --- judge ---
 
 
-def measured(taught: Taught, champion: Version, bench: Bench) -> tuple[dict[str, Any], Trial]:
+def measured(taught: Taught, champion: Version, bench: Bench) -> tuple[dict[str, Any], dict[str, Any], Trial]:
     """Fit the score on the conversations set aside, measure, and try the candidate against the champion.
 
     Half of the questions fit a score that the other half measures, and the other way round; what ships
-    is fitted on all.
+    is fitted on all. Returns figures, what judged drafts have done for the score, and the trial.
     """
     seed = bench.order.seed
     knowledge = Knowledge({}, (), list(asking.items(taught.learned)))
@@ -166,9 +167,18 @@ def measured(taught: Taught, champion: Version, bench: Bench) -> tuple[dict[str,
     mine, other = trial.answers((ours, theirs), questions, lambda done: told(done, len(questions)))
     truths = bench.reader.encoder.embed([slots.spoken(q.truth) for q in questions])
     pools = [one.pool for one in mine.found]
-    score = fit_to_truths(pools, truths)
+    material = Material(pools, truths, [q.dialogue.id for q in questions])
+    judged = acceptance.reviews(ours, taught.reviewed[: len(questions)], taught.drafts, bench.progress)
+    accepted = acceptance.tried(material, judged)
+    taught_by = judged if accepted["used"] else []
+    score = acceptance.fit(material, taught_by)
     score.save(bench.reply)
-    mine = replace(mine, found=trial.crosswise(pools, truths))
+
+    def fitted(rows: Sequence[int]) -> Ranker:
+        asked = {one.id for at, one in enumerate(questions) if at not in set(rows)}
+        return acceptance.fit(material.only(rows), [one for one in taught_by if one.question not in asked])
+
+    mine = replace(mine, found=trial.crosswise(pools, fitted))
     figures = asking.judged(ours, questions, mine.found, seed, score)
     figures.pop("plots")
     judge = Judge(questions, bench.reader.encoder.embed)
@@ -176,7 +186,8 @@ def measured(taught: Taught, champion: Version, bench: Bench) -> tuple[dict[str,
     after = trial.side(ours, questions, mine, judge, seed)
     seen = trained_on(champion)
     kept = [at for at, question in enumerate(questions) if question.dialogue.id not in seen]
-    return rounded({"n": len(questions), **figures}), trial.compared(before, after, questions, kept)
+    figures = rounded({"n": len(questions), **figures})
+    return figures, accepted, trial.compared(before, after, questions, kept)
 
 
 def asked(aside: Sequence[Question], brains: Sequence[Pipeline], bench: Bench) -> Sequence[Question]:

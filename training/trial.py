@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 
 from nlp.pipeline import Pipeline
 from nlp.pool import USUAL, Explained, Pool
+from nlp.ranking import Ranker
 from training.evaluate_replies import BATCH
 from training.gate import Side, Trial, Values
 from training.questions import Question
-from training.ranker import fit_to_truths
 from training.replies import Judge, hits_at_1, own_words
 from training.safety import unsafe
 
@@ -56,11 +56,11 @@ def answers(
     return [Answers(said, np.array(spent)) for said, spent in zip(found, seconds, strict=True)]
 
 
-def crosswise(pools: Sequence[Pool], truths: NDArray[np.float32]) -> list[Explained]:
-    """What would be shown for each pool by a score that the other half of the pools fitted."""
+def crosswise(pools: Sequence[Pool], fitted: Callable[[Sequence[int]], Ranker]) -> list[Explained]:
+    """What would be shown for each pool by a score that was `fitted` on the other half of the pools."""
     shown: list[Explained] = list(map(partial(Explained, ()), pools))
     for side in (0, 1):
-        score = fit_to_truths(pools[1 - side :: 2], truths[1 - side :: 2])
+        score = fitted(range(1 - side, len(pools), 2))
         for at in range(side, len(pools), 2):
             shown[at] = Explained(tuple(pools[at].ranked(score, USUAL)), pools[at])
     return shown

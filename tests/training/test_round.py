@@ -66,7 +66,13 @@ def write(path: Path, numbers: range) -> Path:
 def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Version, dict[str, Any], Path]:
     folder = tmp_path_factory.mktemp("round")
     said: list[str] = []
-    order = Order((write(folder / "chats.jsonl", range(24)),), minutes=0.01)
+    data = write(folder / "chats.jsonl", range(24))
+    rows = [json.loads(line) for line in data.read_text().splitlines()]
+    for row in rows:
+        row["turns"][1]["drafts"] = [{"text": "Please wait.", "outcome": "rejected"}]
+        row["turns"][3]["drafts"] = [{"text": row["turns"][3]["text"], "outcome": "accepted"}]
+    data.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    order = Order((data,), minutes=0.01)
     version, facts = run(
         order, Registry(folder / "models"), folder / "work", lambda what, done, total: said.append(what)
     )
@@ -86,6 +92,11 @@ def test_a_round_publishes_a_version_that_anybody_can_load(
     assert facts["lessons"] + facts["replies"]["n"] == 48
     card = (version.reply / "README.md").read_text()
     assert "chats.jsonl" in card and "similarity_at_3" in card and "Against starter" in card
+    assert facts["preference"] == {"pairs": 21, "needed": 1000, "kept": False, "why": "21 of 1,000 pairs"}
+    assert facts["acceptance"]["why"] == "6 of 100 moments set aside at which drafts were judged"
+    assert "21 of 1,000 pairs" in card and "learned nothing from what agents did with drafts" in card
+    page = (folder / "work" / REPORTS / version.name / "index.html").read_text()
+    assert "21 of 1,000 pairs" in page
     assert "TT-10" not in (version.memory / "index.safetensors").read_bytes().decode("latin-1")
 
 

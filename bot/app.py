@@ -22,6 +22,7 @@ from bot.api import (
     admin,
     agent,
     agent_socket,
+    article_drafts,
     audit_log,
     automatic,
     customer,
@@ -43,6 +44,7 @@ from bot.api.limits import Limits
 from bot.api.metrics import Metrics
 from bot.api.routing import Routes
 from bot.api.services import SERVICES, Services
+from bot.article_drafts import ArticleDrafts
 from bot.brains import Brains
 from bot.channels.web import WebChannel
 from bot.conversation import Conversation
@@ -86,8 +88,9 @@ NODE = web.AppKey("node", str)
 def api_routes() -> Routes:
     """The whole table."""
     front = (customer, customer_socket, signin, agent, triage, agent_socket)
-    desk = (library, intents, learning, training, automatic, erasure, admin, people, rules, audit_log)
-    return Routes(row for module in (*front, *desk) for row in module.routes)
+    desk = (library, article_drafts, intents, learning, training, automatic, rules, erasure)
+    house = (admin, people, audit_log)
+    return Routes(row for module in (*front, *desk, *house) for row in module.routes)
 
 
 def build_app(
@@ -180,6 +183,7 @@ def _spine(settings: Settings, load_brain: LoadBrain | None, demo: bool, web_dir
             db=app[DB],
             conversations=Conversation(app[DB], app[SERVING], policy, app[LIVE]),
             new_intents=named,
+            article_drafts=ArticleDrafts(app[DB], app[SERVING], named),
             brains=brains,
             promotion=Promotion(app[DB], settings, brains),
             serving=app[SERVING],
@@ -196,6 +200,7 @@ def _spine(settings: Settings, load_brain: LoadBrain | None, demo: bool, web_dir
         )
         yield
         await app[SERVICES].brains.close()
+        await app[SERVICES].article_drafts.close()
         await app[SERVICES].new_intents.close()
         await app[SERVICES].conversations.close()
 

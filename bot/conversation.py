@@ -154,8 +154,7 @@ class Conversation:
             line = f"Handed to a person: {hand_off.reason.replace('_', ' ')}"
             said = [await _post(tx, current.id, "activity", line, key)]
             if told := policy.at_hand_off(datetime.now(UTC), key):
-                line = await post_alone(tx, current.id, told.text, key=told.key, answers=False)
-                said.append(line)
+                said.append(await post_alone(tx, current.id, told.text, key=told.key, answers=False))
             # Last, since from here on the bot may not speak.
             await conversations.mark_handoff(tx, current.id, hand_off.reason)
             return said

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from bot.api.limits import Limits
 from bot.api.metrics import Metrics
+from bot.article_drafts import ArticleDrafts
 from bot.brains import Brains
 from bot.conversation import Conversation
 from bot.live import Live
@@ -48,6 +49,7 @@ class Services:
     db: Database
     conversations: Conversation
     new_intents: NewIntents
+    article_drafts: ArticleDrafts
     brains: Brains
     promotion: Promotion
     serving: Serving

@@ -44,7 +44,7 @@ MOST_GROUPS, MOST_EACH, MOST_OTHERS = 30, 60, 300
 """Groups that are drafted, conversations of each that are read, and others that they are compared with."""
 AT_ONCE = 16
 """Replies that are read together; customers' messages come between."""
-ANSWERED = 0.55
+ANSWERED = 0.5
 """Mean cosine of a group's questions to the passage nearest to each, from which articles answer the group."""
 KNOWN_AGAIN = 0.5
 """A group that holds this share of a decided draft's conversations is that draft's."""

@@ -22,6 +22,7 @@ from bot.api import (
     admin,
     agent,
     agent_socket,
+    article_drafts,
     audit_log,
     automatic,
     comparing,
@@ -46,6 +47,7 @@ from bot.api.limits import Limits
 from bot.api.metrics import Metrics
 from bot.api.routing import Routes
 from bot.api.services import SERVICES, Services
+from bot.article_drafts import ArticleDrafts
 from bot.brains import Brains
 from bot.channels.web import WebChannel
 from bot.comparison import Comparison
@@ -92,8 +94,8 @@ NODE = web.AppKey("node", str)
 def api_routes() -> Routes:
     """The whole table."""
     front = (customer, customer_socket, signin, agent, triage, agent_socket)
-    desk = (library, imports, intents, learning, training, stages, comparing, automatic, erasure)
-    house = (admin, people, rules, audit_log)
+    desk = (library, article_drafts, imports, intents, learning, training, stages, comparing, automatic)
+    house = (rules, erasure, admin, people, audit_log)
     return Routes(row for module in (*front, *desk, *house) for row in module.routes)
 
 
@@ -192,6 +194,7 @@ def _spine(settings: Settings, load_brain: LoadBrain | None, demo: bool, web_dir
             conversations=Conversation(app[DB], app[SERVING], policy, app[LIVE], tried),
             new_intents=named,
             intake=Intake(app[DB], settings.data_dir, node=app[NODE], megabytes=settings.import_megabytes),
+            article_drafts=ArticleDrafts(app[DB], app[SERVING], named),
             brains=brains,
             promotion=promotion,
             comparison=Comparison(app[DB], settings, demo=demo),
@@ -210,6 +213,7 @@ def _spine(settings: Settings, load_brain: LoadBrain | None, demo: bool, web_dir
         )
         yield
         await app[SERVICES].brains.close()
+        await app[SERVICES].article_drafts.close()
         await app[SERVICES].new_intents.close()
         await app[SERVICES].conversations.close()
 

@@ -24,6 +24,8 @@ _SAID = {
     "article_added": "added a help article",
     "article_changed": "rewrote a help article",
     "article_removed": "removed a help article",
+    "article_approved": "published a drafted help article",
+    "article_dismissed": "dismissed a drafted help article",
     "intent_named": "named an intent",
     "intent_removed": "removed a named intent",
     "policy_set": "set how far Deskhand goes by itself",

@@ -1,5 +1,5 @@
-"""The brain that serves: loaded at the start, and anew where another version was made current or a customer
-was erased since; and a second one beside it, while a candidate is tried.
+"""The brain that serves: loaded at the start, and anew where another version was made current, a customer
+was erased, or the help articles were changed since; and a second one beside it, while a candidate is tried.
 
 What a brain remembers of a shop's replies is read once, when it is loaded. An erasure, on this node or
 another, leaves its time in a row of the settings; a brain that was loaded before is replaced by one that
@@ -20,7 +20,7 @@ from bot.settings import Settings
 from nlp.errors import NlpError
 from nlp.registry import Registry
 from nlp.serving import Serving
-from storage import settings_store
+from storage import knowledge, settings_store
 from storage.database import Database
 
 log = logging.getLogger(__name__)
@@ -45,9 +45,9 @@ class Brains:
         self._db, self._settings, self._serving, self._new_intents = db, settings, serving, new_intents
         self._load_brain, self._demo = load_brain, demo
         self._loading = asyncio.Lock()
-        self._knows: str | None = None
+        self._knows: tuple[str | None, str] | None = None
         self._serves: str | None = None
-        self._beside: tuple[str | None, str] | None = None
+        self._beside: tuple[tuple[str | None, str], str] | None = None
         self._task: asyncio.Task[None] | None = None
 
     async def close(self) -> None:
@@ -62,21 +62,21 @@ class Brains:
         Raises NlpError and Unavailable; then the old one serves on.
         """
         async with self._loading:
-            # Read before the replies are: what is erased meanwhile is noticed by the next look.
-            erased, name = await self._erased(), version or await self._current()
+            # Read before replies and articles are: what changes meanwhile is noticed by the next look.
+            state, name = await self._state(), version or await self._current()
             load = self._load_brain or await shipped_loader(
                 self._db, self._settings, demo=self._demo, name=name
             )
             await self._serving.swap(await self._new_intents.reading(load))
-            self._knows, self._serves = erased, name
+            self._knows, self._serves = state, name
 
     async def seat(self, version: str) -> None:
-        """Load a version beside the one that serves, unless it is there and knows nobody who was erased.
+        """Load a version beside the one that serves, unless it is there and knows the shop as it is.
 
         Raises NlpError, and whatever broken files make the libraries raise; nothing has changed then.
         """
         async with self._loading:
-            wanted = (await self._erased(), version)
+            wanted = (await self._state(), version)
             if self._beside == wanted:
                 return
             load = self._load_brain
@@ -99,25 +99,26 @@ class Brains:
         return self._serves is not None and self._serves == await self._current()
 
     def refresh_soon(self) -> None:
-        """Load anew in the background, if a customer was erased or another version promoted since."""
+        """Load anew in the background, if a customer was erased, or articles or the version changed."""
         if self._serving.ready and (self._task is None or self._task.done()):
             self._task = asyncio.create_task(self._refresh(), name="brains")
 
     async def _refresh(self) -> None:
         try:
-            # Again where another was erased while we loaded.
-            while (await self._erased(), await self._current()) != (self._knows, self._serves):
+            # Again where something changed while we loaded.
+            while (await self._state(), await self._current()) != (self._knows, self._serves):
                 await self.load()
-                log.info("models loaded anew: a customer was erased, or another version is current")
+                log.info("models loaded anew: a customer was erased, or articles or the version changed")
         except NlpError as error:
             log.error("the models could not be loaded anew, and may know who was erased: %s", error)
         except Exception as error:  # housekeeping looks again
             log.warning("the models were not loaded anew: %s", type(error).__name__)
 
-    async def _erased(self) -> str | None:
+    async def _state(self) -> tuple[str | None, str]:
+        """What a brain that knows the shop as it is now has seen: the latest erasure, and the articles."""
         async with self._db.read() as tx:
             when: str | None = await settings_store.get_setting(tx, ERASED_KEY)
-        return when
+            return when, await knowledge.articles_stamp(tx)
 
     async def _current(self) -> str:
         registry = Registry(self._settings.data_dir / "models")

@@ -13,6 +13,7 @@ import logging
 from collections.abc import Coroutine, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from multiprocessing import get_context
@@ -96,8 +97,8 @@ class NewIntents:
                 return
             async with self._db.read() as tx:
                 others = await openings.openings(tx, limit=CONTRAST) if examples else []
-            names, vectors = [name for name, _, _ in examples], _stacked([v for _, _, v in examples])
-            log_of = _stacked([one.vector for one in others if one.vector is not None])
+            names, vectors = [name for name, _, _ in examples], stacked([v for _, _, v in examples])
+            log_of = stacked([one.vector for one in others if one.vector is not None])
             await asyncio.to_thread(self._named.learn, names, vectors, log_of)
             self._learned = now
 
@@ -149,10 +150,10 @@ class NewIntents:
             opened = await openings.openings(tx, limit=MOST_OPENINGS)
             known = {message_id for _, message_id, _ in await named_intents.example_vectors(tx)}
             taken = [one.name for one in await named_intents.list_named_intents(tx)]
-        read = await self._read([one for one in opened if one.message_id not in known])
+        read = await self.read([one for one in opened if one.message_id not in known])
         unsure = await asyncio.to_thread(self._unsure, read)
         texts = [one.text for one in unsure]
-        vectors = _stacked([one.vector or b"" for one in unsure])
+        vectors = stacked([one.vector or b"" for one in unsure])
         pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
         try:
             groups = await asyncio.get_running_loop().run_in_executor(
@@ -177,10 +178,10 @@ class NewIntents:
         ]
         if self._named is None or not unsure:
             return unsure
-        names = self._named.names(_stacked([one.vector or b"" for one in unsure]))
+        names = self._named.names(stacked([one.vector or b"" for one in unsure]))
         return [one for one, name in zip(unsure, names, strict=True) if name == OUT_OF_SCOPE]
 
-    async def _read(self, opened: Sequence[Opening]) -> list[Opening]:
+    async def read(self, opened: Sequence[Opening]) -> list[Opening]:
         """The openings with a reading each; what was imported is read now, and stored."""
         fresh = [one for one in opened if one.vector is None or one.intent is None]
         read = {one.message_id: one for one in opened}
@@ -214,7 +215,7 @@ def _nothing_named() -> NamedIntents:
     return NamedIntents()
 
 
-def _stacked(vectors: Sequence[bytes]) -> Vectors:
+def stacked(vectors: Sequence[bytes]) -> Vectors:
     if not vectors:
         return np.zeros((0, 0), dtype=np.float32)
     return np.stack([np.frombuffer(one, dtype=np.float32) for one in vectors])
@@ -231,13 +232,12 @@ async def _store(tx: Transaction, *, version: str, read: Sequence[tuple[Opening,
 
 
 def _now_read(one: Opening, analysis: Analysis) -> Opening:
-    return Opening(
-        one.message_id,
-        one.text,
-        analysis.intent.name,
-        analysis.intent.score,
-        tuple((entity.start, entity.end) for entity in analysis.entities),
-        analysis.embedding.tobytes(),
+    return replace(
+        one,
+        intent=analysis.intent.name,
+        intent_score=analysis.intent.score,
+        spans=tuple((entity.start, entity.end) for entity in analysis.entities),
+        vector=analysis.embedding.tobytes(),
     )
 
 

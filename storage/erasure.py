@@ -14,6 +14,7 @@ from uuid import UUID
 
 from sqlalchemy import FromClause, Select, func, select, update
 
+from storage import article_drafts
 from storage.customers import customer, erase_customer
 from storage.schema import (
     analyses,
@@ -26,7 +27,7 @@ from storage.schema import (
     vectors,
     work,
 )
-from storage.schema_admin import audit, named_intent_examples, shadow_drafts
+from storage.schema_admin import article_draft_sources, audit, named_intent_examples, shadow_drafts
 from storage.transaction import Transaction
 
 ACTION: Final = "customer_erased"
@@ -128,6 +129,7 @@ async def uncite(tx: Transaction, places: Sequence[Place], replies: Collection[U
 async def erase(tx: Transaction, customer_id: UUID) -> dict[str, int]:
     """Remove the customer and all that is theirs; rows by table. Raises NotFound."""
     counts = {table.name: int(await tx.scalar(_count(table, customer_id))) for table in _TABLES}
+    await article_drafts.forget(tx, customer_id)
     await erase_customer(tx, customer_id)
     return {"customers": 1, **{name: count for name, count in counts.items() if count}}
 
@@ -144,6 +146,7 @@ _TABLES: Final = (
     work,
     named_intent_examples,
     shadow_drafts,
+    article_draft_sources,
 )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Table, delete, select, update
+from sqlalchemy import Table, delete, func, select, update
 
 from storage.errors import Conflict, NotFound
 from storage.past_replies import replies_for_retrieval
@@ -25,6 +25,7 @@ from storage.vectors import drop_vectors, get_vectors, put_vectors
 __all__ = [
     "article",
     "article_by_slug",
+    "articles_stamp",
     "canned_reply",
     "create_article",
     "create_canned_reply",
@@ -73,6 +74,12 @@ async def list_articles(tx: Transaction) -> list[HelpArticle]:
     """All articles by slug."""
     rows = await tx.all(select(articles).order_by(articles.c.slug))
     return [build(HelpArticle, row, articles) for row in rows]
+
+
+async def articles_stamp(tx: Transaction) -> str:
+    """A text that changes with every article that is made, changed or removed."""
+    row = await tx.one(select(func.count().label("count"), func.max(articles.c.updated_at).label("latest")))
+    return f"{row['count']} {row['latest']}"
 
 
 async def update_article(

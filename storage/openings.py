@@ -6,23 +6,30 @@ from sqlalchemy import and_, func, select
 
 from storage.analyses import EMBEDDING_MODEL
 from storage.records import Opening
-from storage.schema import analyses, messages, vectors
+from storage.schema import analyses, conversations, customers, messages, vectors
 from storage.transaction import Transaction
 
 _earlier = messages.alias("earlier")
 
 
-async def openings(tx: Transaction, *, limit: int, model: str = EMBEDDING_MODEL) -> list[Opening]:
-    """The openings of the newest `limit` conversations that have one, newest first."""
+async def openings(
+    tx: Transaction, *, limit: int, model: str = EMBEDDING_MODEL, resolved: bool = False
+) -> list[Opening]:
+    """The openings of the newest `limit` conversations that have one, newest first.
+
+    `resolved`: only of conversations that are, and of customers who may be learned from.
+    """
     first = (
         select(func.min(_earlier.c.seq))
         .where(_earlier.c.conversation_id == messages.c.conversation_id, _earlier.c.kind == "customer")
         .scalar_subquery()
     )
     embedded = and_(vectors.c.ref_id == messages.c.id, vectors.c.kind == "message", vectors.c.model == model)
-    rows = await tx.all(
+    found = (
         select(
             messages.c.id,
+            messages.c.conversation_id,
+            messages.c.customer_id,
             messages.c.text,
             analyses.c.intent,
             analyses.c.intent_score,
@@ -35,6 +42,12 @@ async def openings(tx: Transaction, *, limit: int, model: str = EMBEDDING_MODEL)
         .order_by(messages.c.id.desc())
         .limit(limit)
     )
+    if resolved:
+        found = (
+            found.join(conversations, conversations.c.id == messages.c.conversation_id)
+            .join(customers, customers.c.id == conversations.c.customer_id)
+            .where(conversations.c.status == "resolved", customers.c.learn_from)
+        )
     return [
         Opening(
             message_id=row[messages.c.id],
@@ -43,6 +56,8 @@ async def openings(tx: Transaction, *, limit: int, model: str = EMBEDDING_MODEL)
             intent_score=row[analyses.c.intent_score],
             spans=tuple((one["start"], one["end"]) for one in row[analyses.c.entities] or ()),
             vector=row[vectors.c.vector],
+            conversation_id=row[messages.c.conversation_id],
+            customer_id=row[messages.c.customer_id],
         )
-        for row in rows
+        for row in await tx.all(found)
     ]

@@ -13,8 +13,10 @@ from uuid import UUID
 
 from storage.records_admin import Account as Account
 from storage.records_admin import AccountRole as AccountRole
+from storage.records_admin import ArticleDraft as ArticleDraft
 from storage.records_admin import AuditEntry as AuditEntry
 from storage.records_admin import CannedReply as CannedReply
+from storage.records_admin import DraftState as DraftState
 from storage.records_admin import HelpArticle as HelpArticle
 from storage.records_admin import ModelVersion as ModelVersion
 from storage.records_admin import NamedIntent as NamedIntent

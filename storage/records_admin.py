@@ -29,6 +29,29 @@ class HelpArticle:
     updated_at: datetime
 
 
+DraftState = Literal["proposed", "approved", "dismissed"]
+
+
+@dataclass(frozen=True, slots=True)
+class ArticleDraft:
+    """An article that Deskhand proposes, or proposed; `conversations` are those it was made of.
+
+    `best_score` and `best_title` are of the article that came nearest when it was proposed.
+    """
+
+    id: UUID
+    state: DraftState
+    title: str
+    body: str
+    conversations: tuple[UUID, ...]
+    customers: int
+    best_score: float | None
+    best_title: str | None
+    article_id: UUID | None
+    created_at: datetime
+    decided_at: datetime | None
+
+
 @dataclass(frozen=True, slots=True)
 class CannedReply:
     """A prepared reply that agents insert by its unique `shortcut`."""
@@ -83,6 +106,8 @@ class Opening:
     intent_score: float | None
     spans: tuple[tuple[int, int], ...]
     vector: bytes | None
+    conversation_id: UUID
+    customer_id: UUID | None
 
 
 @dataclass(frozen=True, slots=True)

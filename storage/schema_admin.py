@@ -29,6 +29,34 @@ articles = Table(
     moment("updated_at"),
 )
 
+article_drafts = Table(
+    "article_drafts",
+    metadata,
+    id_column(),
+    words("state", 16),
+    words("title", 300),
+    words("body", DOCUMENT_LIMIT),
+    Column("customers", Integer(), nullable=False),
+    # the best article there was, as retrieval scores it for the customers' questions; NULL: there was none
+    Column("best_score", Float(), nullable=True),
+    words("best_title", 300, null=True),
+    reference("article_id", "articles", gone="SET NULL", null=True),
+    reference("decided_by", "accounts", gone="SET NULL", null=True),
+    moment("created_at"),
+    moment("decided_at", null=True),
+    Index(None, "state", "created_at"),
+    one_of("state", "proposed", "approved", "dismissed"),
+)
+
+# the conversations that a draft was made of: who is erased leaves them
+article_draft_sources = Table(
+    "article_draft_sources",
+    metadata,
+    Column("draft_id", Uuid(), ForeignKey("article_drafts.id", ondelete="CASCADE"), primary_key=True),
+    Column("conversation_id", Uuid(), ForeignKey("conversations.id", ondelete="CASCADE"), primary_key=True),
+    Index(None, "conversation_id"),
+)
+
 canned_replies = Table(
     "canned_replies",
     metadata,

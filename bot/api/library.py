@@ -1,6 +1,6 @@
 """What the shop has written down: help articles and prepared replies, read by agents, kept by admins.
 
-Articles are what the models lean on; a change is in the next index. Knows no retrieval.
+Articles are what the models lean on; a change is indexed at once. Knows no retrieval.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ async def list_articles(call: Call[NoBody, NoQuery]) -> web.StreamResponse:
     """All, by slug."""
     async with services(call.request).db.read() as tx:
         found = await knowledge.list_articles(tx)
-    return answer({"items": [_article_view(article) for article in found]})
+    return answer({"items": [article_view(article) for article in found]})
 
 
 @routes.route(
@@ -142,7 +142,9 @@ async def add_article(call: Call[Article, NoQuery]) -> web.StreamResponse:
         await note(tx, call.account, "article_added", f"article:{made.id}")
         return made
 
-    return answer(_article_view(await services(call.request).db.write(work)), status=201)
+    made = await services(call.request).db.write(work)
+    services(call.request).brains.refresh_soon()
+    return answer(article_view(made), status=201)
 
 
 @routes.route(
@@ -162,7 +164,9 @@ async def change_article(call: Call[Article, NoQuery]) -> web.StreamResponse:
         await note(tx, call.account, "article_changed", f"article:{article_id}")
         return await knowledge.update_article(tx, article_id, **call.body.model_dump())
 
-    return answer(_article_view(await services(call.request).db.write(work)))
+    changed = await services(call.request).db.write(work)
+    services(call.request).brains.refresh_soon()
+    return answer(article_view(changed))
 
 
 @routes.route(
@@ -181,6 +185,7 @@ async def remove_article(call: Call[NoBody, NoQuery]) -> web.StreamResponse:
         await note(tx, call.account, "article_removed", f"article:{article_id}")
 
     await services(call.request).db.write(work)
+    services(call.request).brains.refresh_soon()
     return answer({})
 
 
@@ -188,7 +193,8 @@ def _canned_view(reply: CannedReply) -> dict[str, Any]:
     return {"id": str(reply.id), "shortcut": reply.shortcut, "title": reply.title, "text": reply.text}
 
 
-def _article_view(article: HelpArticle) -> dict[str, Any]:
+def article_view(article: HelpArticle) -> dict[str, Any]:
+    """An article as agents and admins see it."""
     return {
         "id": str(article.id),
         "slug": article.slug,

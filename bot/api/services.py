@@ -10,6 +10,7 @@ from aiohttp import web
 
 from bot.api.limits import Limits
 from bot.api.metrics import Metrics
+from bot.article_drafts import ArticleDrafts
 from bot.brains import Brains
 from bot.comparison import Comparison
 from bot.conversation import Conversation
@@ -52,6 +53,7 @@ class Services:
     conversations: Conversation
     new_intents: NewIntents
     intake: Intake
+    article_drafts: ArticleDrafts
     brains: Brains
     promotion: Promotion
     comparison: Comparison

@@ -9,6 +9,7 @@ const PAGES = [
   ["training", "Training"],
   ["models", "Models"],
   ["intents", "New intents"],
+  ["articles", "Articles"],
   ["automatic", "Automatic replies"],
   ["policy", "Policy"],
   ["people", "People"],

@@ -21,7 +21,7 @@ from training.matcher import Lesson, MatchConfig, new_matcher, try_step
 from training.preference import BATCH as PAIRS
 from training.preference import Pair
 
-READING, MATCHER, REPLY, ASKING, RECITING = 0.15, 0.27, 0.24, 0.17, 0.06
+READING, MATCHER, REPLY, ASKING, RECITING = 0.25, 0.25, 0.2, 0.14, 0.06
 """Of the minutes: to read what customers said, to teach the matcher, to tune the reply model, to ask champion
 and candidate, to look for recited text. What is left goes to planted secrets and to what nobody counts."""
 TRANSLATING, PREFERENCE = 0.08, 0.08

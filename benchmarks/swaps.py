@@ -47,7 +47,7 @@ from storage.database import Database
 
 PORT = 8096
 URL = f"http://127.0.0.1:{PORT}"
-RATE, VISITORS, PAST = 20.0, 1_000, 40
+RATE, VISITORS, PAST = 20.0, 3_000, 40
 EMAIL, PASSWORD = "bench@demo.example", "correct-horse-battery"
 NAMES = ("2026-11-29-1", "2026-11-29-2")
 PAUSE = 2.0
@@ -67,6 +67,7 @@ class Load:
 
     acknowledged: int = 0
     failures: list[str] = field(default_factory=list)
+    retries: list[str] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
 
 
@@ -125,19 +126,28 @@ async def stock(folder: Path) -> None:
 
 
 async def one_message(http: aiohttp.ClientSession, token: str, text: str, load: Load) -> None:
-    """Post a message; whatever is no acknowledgement is a failure."""
+    """Post until it is acknowledged, under one client message id, as the widget does.
+
+    A line that broke is counted and tried again; a refusal, or none in time, is a failure.
+    """
     began = time.perf_counter()
     body = {"client_msg_id": str(uuid4()), "text": text}
     headers = {"Authorization": f"Bearer {token}"}
-    try:
-        async with http.post(f"{URL}/api/customer/messages", json=body, headers=headers) as answer:
-            if answer.status == 201:
-                load.acknowledged += 1
-                load.seconds.append(time.perf_counter() - began)
-            else:
-                load.failures.append(str(answer.status))
-    except (aiohttp.ClientError, TimeoutError) as error:
-        load.failures.append(type(error).__name__)
+    while time.perf_counter() - began < PATIENCE:
+        try:
+            async with http.post(f"{URL}/api/customer/messages", json=body, headers=headers) as answer:
+                if answer.status in (200, 201):
+                    load.acknowledged += 1
+                    load.seconds.append(time.perf_counter() - began)
+                else:
+                    load.failures.append(f"message: {answer.status}")
+                return
+        except aiohttp.ClientConnectionError as error:
+            load.retries.append(f"{type(error).__name__}: {error}")
+            await asyncio.sleep(0.2)
+        except TimeoutError:
+            break
+    load.failures.append("message: not acknowledged in time")
 
 
 async def arrived(http: aiohttp.ClientSession) -> list[str]:
@@ -269,6 +279,8 @@ async def measured(folder: Path, target: Server, count: int, scores: dict[str, R
         memory.append(await settled(target))
     assert target.process is not None
     await asyncio.to_thread(_ended, target.process)
+    for what in sorted({*load.failures, *load.retries, *swaps.failures}):
+        say("went wrong:", what)
     took = [answered - asked for _, asked, answered in swaps.done[1:]]
     return {
         "swaps": len(took),
@@ -278,11 +290,11 @@ async def measured(folder: Path, target: Server, count: int, scores: dict[str, R
         "per_second": round(load.acknowledged / (seconds + 10), 1),
         "acknowledged": load.acknowledged,
         "failed": len(load.failures) + len(swaps.failures),
+        "retried": len(load.retries),
         "ack_p50_ms": round(percentile(load.seconds, 0.5) * 1e3, 1),
         "ack_p95_ms": round(percentile(load.seconds, 0.95) * 1e3, 1),
         **judged(folder / "deskhand.sqlite3", scores, swaps),
         **dict(zip(("mb_before", "mb_half_way", "mb_after", "mb_idle"), map(round, memory), strict=True)),
-        "why": sorted(set(load.failures + swaps.failures)),
     }
 
 
@@ -318,8 +330,8 @@ async def run(count: int) -> dict[str, Any]:
             process.wait(60)
     aims = {"failed": 0, "mixed": 0, "not_serving": 0, "given_up": 0, "integrity_errors": 0}
     verdict = {key: {"value": row[key], "aim": aim, "ok": row[key] == aim} for key, aim in aims.items()}
-    # The second half of the swaps must cost nothing that the first has not: brains that left are gone.
-    most = round(1.1 * row["mb_half_way"])
+    # Brains that left are gone; half way, messages that wait may still hold one or two.
+    most = round(1.1 * row["mb_before"])
     verdict["mb_after"] = {"value": row["mb_after"], "aim": most, "ok": row["mb_after"] <= most}
     if not row["drafted"] or row["telling"] < 0.9 * row["drafted"]:
         verdict["telling"] = {"value": row["telling"], "aim": row["drafted"], "ok": False}

@@ -4,51 +4,24 @@ import { el, keep, say } from "/widget/dom.js";
 import { count, enter, when } from "./admin.js";
 import { call } from "./api.js";
 import { notice } from "./notices.js";
+import { searching } from "./searching.js";
 
 const PLACE = "/api/admin/article-drafts";
-const LOOK_AGAIN_MS = 1500;
 
 const button = document.getElementById("search");
 const state = document.getElementById("state");
 const progress = document.getElementById("progress");
 const drafts = document.getElementById("drafts");
 const cards = new Map();
-let waiting = null;
+const look = searching({ button, state, place: PLACE, start: "/api/admin/article-searches", render });
 
 if (await enter(state)) {
-  button.addEventListener("click", search);
   look();
   published();
 }
 
-async function search() {
-  button.disabled = true;
-  try {
-    await call("POST", "/api/admin/article-searches", {});
-  } catch (problem) {
-    notice(problem.message);
-  }
-  look();
-}
-
-async function look() {
-  clearTimeout(waiting);
-  let running = true;
-  try {
-    const found = await call("GET", PLACE);
-    running = found.search?.state === "running";
-    render(found);
-  } catch (problem) {
-    if (problem.status === 401) return location.replace("/console/");
-    say(state, problem.message);
-    running = problem.status === 0;
-  }
-  if (running) waiting = setTimeout(look, LOOK_AGAIN_MS);
-}
-
 function render({ search: last, items }) {
   const running = last?.state === "running";
-  button.disabled = running;
   progress.hidden = !running;
   if (running && last.of) Object.assign(progress, { max: last.of, value: last.done });
   else progress.removeAttribute("value");

@@ -4,9 +4,9 @@ import { el, keep, say } from "/widget/dom.js";
 import { count, enter, when } from "./admin.js";
 import { call } from "./api.js";
 import { notice } from "./notices.js";
+import { searching } from "./searching.js";
 
 const PLACE = "/api/admin/intents";
-const LOOK_AGAIN_MS = 1500;
 const NAME = "[a-z][a-z0-9_]{1,59}";
 
 const button = document.getElementById("search");
@@ -14,39 +14,13 @@ const state = document.getElementById("state");
 const groups = document.getElementById("groups");
 const named = document.getElementById("named");
 const cards = new Map();
-let waiting = null;
+const look = searching({ button, state, place: PLACE, start: "/api/admin/intent-searches", render });
 
 if (await enter(state)) {
-  button.addEventListener("click", search);
   look();
-}
-
-async function search() {
-  button.disabled = true;
-  try {
-    await call("POST", "/api/admin/intent-searches", {});
-  } catch (problem) {
-    notice(problem.message);
-  }
-  look();
-}
-
-async function look() {
-  clearTimeout(waiting);
-  let running = true;
-  try {
-    const found = await call("GET", PLACE);
-    running = found.search?.state === "running";
-    render(found);
-  } catch (problem) {
-    say(state, problem.status === 401 ? "You are signed out. Please sign in again." : problem.message);
-    running = problem.status === 0;
-  }
-  if (running) waiting = setTimeout(look, LOOK_AGAIN_MS);
 }
 
 function render(found) {
-  button.disabled = found.search?.state === "running";
   say(state, told(found));
   const keys = found.groups.map((group) => `${found.search.started_at} ${group.key}`);
   for (const key of [...cards.keys()]) if (!keys.includes(key)) cards.delete(key);

@@ -61,8 +61,8 @@ async def test_an_admin_switches_on_and_sees_risk_and_coverage(desk: Desk, admin
     assert (off["state"], off["floor"], off["tolerated"]) == ("off", None, 5)
     log = (await desk.json("GET", "/api/admin/audit", headers=admin))["items"]
     assert [entry["details"] for entry in log[:2]] == [
-        {"mode": "draft", "tolerated_percent": 5},
-        {"mode": "automatic", "tolerated_percent": 5},
+        "mode: suggestions for agents; wrong replies tolerated, in 100: 5",
+        "mode: automatic replies; wrong replies tolerated, in 100: 5",
     ]
 
 

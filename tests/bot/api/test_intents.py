@@ -51,7 +51,7 @@ async def test_an_admin_finds_names_and_removes_an_intent(desk: Desk) -> None:
     await desk.json("DELETE", f"{PLACE}/{made['id']}", status=404, headers=admin)
     log = (await desk.json("GET", "/api/admin/audit", headers=admin))["items"]
     assert [entry["action"] for entry in log[:2]] == ["intent_removed", "intent_named"]
-    assert log[0]["details"] == log[1]["details"] == {"name": "engraving"}
+    assert log[0]["details"] == log[1]["details"] == "name: engraving"
 
 
 async def test_why_no_search_begins_is_told(desk: Desk) -> None:

@@ -14,11 +14,11 @@ from pathlib import Path
 
 from nlp.reading import Reader
 from nlp.registry import Version
+from training import preference
 from training.bases import Base
 from training.finetune import Example, TuneConfig, padded, weighted_loss
 from training.gate import FEWEST_QUESTIONS
 from training.matcher import Lesson, MatchConfig, new_matcher, try_step
-from training.preference import BATCH as PAIRS
 from training.preference import Pair
 
 READING, MATCHER, REPLY, ASKING, RECITING = 0.25, 0.25, 0.2, 0.14, 0.06
@@ -89,13 +89,8 @@ def reply_steps(shown: Sequence[Example], base: Base, minutes: float) -> int:
 
 def preference_steps(pairs: Sequence[Pair], base: Base, minutes: float) -> int:
     """Steps of preference tuning within its share of the minutes."""
-    both = [Example((*one.prompt, *side), (0.0,) * len(one.prompt) + (1.0,) * len(side))
-            for one in pairs[:PAIRS] for side in (one.chosen, one.rejected)]  # fmt: skip
-    batch = padded(both)
-    each = timed(lambda: weighted_loss(base.model, *batch).backward())  # type: ignore[no-untyped-call]
-    base.model.zero_grad(set_to_none=True)
-    # The reference reads the same, forwards only: a third more.
-    return fitting(PREFERENCE * 60 * minutes, each * 4 / 3, len(pairs) / PAIRS, epochs=1)
+    each = preference.seconds_a_step(base.model, base.codec, pairs)
+    return fitting(PREFERENCE * 60 * minutes, each, len(pairs) / preference.BATCH, epochs=1)
 
 
 @contextmanager

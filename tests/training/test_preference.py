@@ -14,7 +14,17 @@ from tests.small_models import gpt2_folder
 from training import preference
 from training.bases import Base, load_base
 from training.finetune import Example, TuneConfig, tune, validation_loss
-from training.preference import FEWEST_PAIRS, MISSING, Pair, PreferConfig, margins, prefer, take, why_not
+from training.preference import (
+    FEWEST_PAIRS,
+    MISSING,
+    Pair,
+    PreferConfig,
+    margins,
+    prefer,
+    seconds_a_step,
+    take,
+    why_not,
+)
 
 CONFIG = PreferConfig(steps=6, learning_rate=5e-4, pairs=8, checkpoint_every=2)
 THINGS = "lamp chair table shelf mirror rug clock vase basket frame stool tray".split()
@@ -68,6 +78,8 @@ def test_the_margin_of_pairs_that_nobody_has_seen_rises_and_the_loss_stays(tmp_p
     assert margins(made, unseen).mean() > before.mean() + 1.0
     assert validation_loss(made, examples(unseen, "chosen")) < loss + preference.MOST_RISE
     assert told[-1] == (12, 12) and not list((tmp_path / "preferred").rglob("README.md"))
+    assert seconds_a_step(begun.model, begun.codec, seen) > 0
+    assert torch.equal(weights(begun.model), kept)
     take(begun.model, made)
     assert torch.equal(weights(begun.model), weights(made))
 

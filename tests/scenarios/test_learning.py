@@ -104,6 +104,7 @@ async def test_an_admin_sees_whether_the_newer_version_is_the_better_one(
 ) -> None:
     page = await admin(house)
     await page.get_by_role("link", name="Admin").click()
+    await page.get_by_role("link", name="Learning").click()
     await expect(page.get_by_role("heading", name="Learning")).to_be_visible()
     await expect(page.locator(".hint")).to_contain_text("The curves begin with the first suggestion")
     await expect(page.get_by_role("button", name="Download CSV")).to_be_disabled()

@@ -51,6 +51,7 @@ async def test_from_a_file_to_a_version_that_serves_and_back(house: House, tmp_p
     page = await house.sign_in(await house.context(), "ada@example.com", PASSWORD)
     await page.get_by_role("link", name="Admin").click()
 
+    await expect(page.locator("#kinds")).to_contain_text("JSON lines")
     await page.locator("#file").set_input_files(tickets(tmp_path))
     upload = page.locator("#uploads > li").first
     await upload.get_by_label("Leave out the 2 broken rows").check()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import importlib
 import random
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -36,6 +37,7 @@ INTENTS = ("order_status", "refund_status", "return_start", "change_address")
 @pytest.fixture
 async def house(tmp_path: Path) -> AsyncIterator[House]:
     """A started Deskhand; nothing may have broken in any page of it."""
+    importlib.import_module("nlp.forgetting")  # a house with its models loaded has it
     async with open_house(tmp_path) as opened:
         await until(lambda: opened.app[SERVICES].state.brain_ready)
         yield opened

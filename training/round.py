@@ -162,13 +162,14 @@ def measured(taught: Taught, champion: Version, bench: Bench) -> tuple[dict[str,
     knowledge = Knowledge({}, (), list(asking.items(taught.learned)))
     ours = bench.brain(bench.reply, knowledge, blank())
     theirs = bench.brain(champion.reply, knowledge, Ranker.load(champion.reply))
-    questions = asked(taught.aside, (ours, theirs), bench)
+    most = askable(taught.aside, (ours, theirs), bench)
+    questions = taught.aside[:most]
     told = partial(bench.progress, "asking candidate and champion")
     mine, other = trial.answers((ours, theirs), questions, lambda done: told(done, len(questions)))
     truths = bench.reader.encoder.embed([slots.spoken(q.truth) for q in questions])
     pools = [one.pool for one in mine.found]
     material = Material(pools, truths, [q.dialogue.id for q in questions])
-    judged = acceptance.reviews(ours, taught.reviewed[: len(questions)], taught.drafts, bench.progress)
+    judged = acceptance.reviews(ours, taught.reviewed[:most], taught.drafts, bench.progress)
     accepted = acceptance.tried(material, judged)
     taught_by = judged if accepted["used"] else []
     score = acceptance.fit(material, taught_by)
@@ -190,15 +191,14 @@ def measured(taught: Taught, champion: Version, bench: Bench) -> tuple[dict[str,
     return figures, accepted, trial.compared(before, after, questions, kept)
 
 
-def asked(aside: Sequence[Question], brains: Sequence[Pipeline], bench: Bench) -> Sequence[Question]:
-    """As many of the questions set aside as there is time to ask both."""
+def askable(aside: Sequence[Question], brains: Sequence[Pipeline], bench: Bench) -> int:
+    """How many of the questions set aside there is time to ask both."""
     some = [q.request for q in aside[: asking.BATCH]]
 
     def ask() -> list[list[Explained]]:
         return [brain.explained(some) for brain in brains]
 
-    count = bench.planned("questions", lambda: plan.questions(ask, len(some), bench.order.minutes))
-    return aside[:count]
+    return bench.planned("questions", lambda: plan.questions(ask, len(some), bench.order.minutes))
 
 
 def drawn(found: Trial, champion: str, seed: int) -> dict[str, Any]:

@@ -17,24 +17,14 @@ from nlp.reading import Reader
 from nlp.recall import Recall
 from nlp.registry import STARTER_FOLDER, verify
 from nlp.types import Turn
+from tests.training.test_gate import CLEAN
 from training import evaluate_replies as asking
 from training.files import Conversation
-from training.gate import Leaks, decide
+from training.gate import decide
 from training.leaks import spans_recited
 from training.replies import Judge
 from training.trial import answers, compared, groups, side
 
-CLEAN = Leaks(
-    recited=0,
-    sampled=1000,
-    held=3,
-    exposure=1.4,
-    limit=1.79,
-    produced=0,
-    planted=50,
-    control=14.0,
-    wanted=10.0,
-)
 ASKED = (
     ("Where is my {} ?", "Your {} is with the courier and comes tomorrow."),
     ("I want to send the {} back", "You can return the {} within thirty days, I have sent you a label."),
